@@ -1,0 +1,1 @@
+"""Flows: what the controller does between the phases, one file an action of the command line."""
