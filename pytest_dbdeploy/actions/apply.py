@@ -1,0 +1,151 @@
+"""Runs units of migration statements: the same code on the clone (measured) and on the target."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import psycopg
+from psycopg import sql
+
+from ..errors import ApplyError
+from ..model import Migration, Statement, StatementError, StatementRef, Unit
+from ..secret import redact_sql, redactor
+
+LOCK_NOT_AVAILABLE = "55P03"
+DEADLOCK = "40P01"
+#: The server's ways to refuse a statement inside a transaction block (active_sql_transaction, invalid_transaction_termination).
+NOT_IN_TRANSACTION = frozenset({"25001", "2D000"})
+#: unsafe_new_enum_value_usage: the value must be committed before its first use.
+NEEDS_COMMIT_BEFORE = "55P04"
+
+
+class Recorder(Protocol):
+    """The part of a layout that writes the tool's history."""
+
+    def record(self, conn: psycopg.Connection[Any], migration: Migration) -> None: ...
+
+
+class Watcher(Protocol):
+    """Learns of each statement as it runs (the rehearsal measures here)."""
+
+    def unit_started(self, conn: psycopg.Connection[Any], unit: Unit) -> None: ...
+    def statement_started(self, ref: StatementRef) -> None: ...
+    def statement_ended(self, conn: psycopg.Connection[Any], ref: StatementRef, tag: str | None) -> None: ...
+
+
+class StatementFailed(ApplyError):
+    """The server refused a statement. ``ref`` is None when the history row failed, or the commit."""
+
+    def __init__(self, place: str, error: psycopg.Error, ref: StatementRef | None) -> None:
+        self.ref = ref
+        self.error = statement_error(error)
+        self.place = place
+        lines = [f"{place}: {self.error.message}"]
+        if self.error.sqlstate:
+            lines[0] += f" (SQLSTATE {self.error.sqlstate})"
+        lines += [f"{label}: {text}" for label, text in (("detail", self.error.detail), ("server's hint", self.error.hint)) if text]
+        super().__init__("\n".join(lines))
+
+
+def statement_error(error: psycopg.Error) -> StatementError:
+    """The server's words, without secrets."""
+    diag = error.diag
+    message = diag.message_primary or str(error).strip() or type(error).__name__
+    return StatementError(error.sqlstate, _clean(message) or "", _clean(diag.message_detail), _clean(diag.message_hint))
+
+
+def excerpt(statement: Statement, width: int = 100) -> str:
+    """The statement on one line, cut, without passwords."""
+    text = " ".join(redact_sql(statement.sql).split())
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def run_unit(
+    conn: psycopg.Connection[Any],
+    unit: Unit,
+    migrations: Mapping[str, Migration],
+    recorder: Recorder,
+    watcher: Watcher | None = None,
+    *,
+    lock_timeout: float | None = None,
+    statement_timeout: float | None = None,
+    before_commit: Callable[[], None] | None = None,
+) -> None:
+    """Runs one unit on ``conn`` (autocommit). StatementFailed leaves nothing of a transactional unit behind.
+
+    ``before_commit`` runs in the unit's transaction, after its history rows. Timeouts in seconds; None leaves the server's.
+    """
+    for name, seconds in (("lock_timeout", lock_timeout), ("statement_timeout", statement_timeout)):
+        if seconds is not None:
+            conn.execute(sql.SQL("set {} = {}").format(sql.Identifier(name), sql.Literal(f"{round(seconds * 1000)}ms")))
+    if watcher:
+        watcher.unit_started(conn, unit)
+    if not unit.transactional:
+        _run_statement(conn, unit.statements[0], migrations, watcher)
+    if unit.transactional or unit.records or before_commit:
+        place = "the commit"
+        try:
+            with conn.transaction():
+                if unit.transactional:
+                    for ref in unit.statements:
+                        _run_statement(conn, ref, migrations, watcher)
+                for name in unit.records:
+                    place = f"the history row of {name}"
+                    recorder.record(conn, migrations[name])
+                if before_commit:
+                    place = "the state of the deployment"
+                    before_commit()
+                place = "the commit"  # deferred constraints fail here
+        except psycopg.Error as error:
+            raise StatementFailed(_commit_place(place, unit), error, None) from None
+
+
+def run_unit_with_retries(
+    run: Callable[[], None], *, retries: int, on_retry: Callable[[int, StatementFailed], None], again: bool = True
+) -> None:
+    """Runs ``run`` again while locks are not to be had, with growing, jittered pauses of at most 5 s.
+
+    ``again=False`` for what is not safe to repeat: the failure goes on at once.
+    """
+    for attempt in range(retries + 1):
+        try:
+            return run()
+        except StatementFailed as failure:
+            if not again or attempt == retries or failure.error.sqlstate not in (LOCK_NOT_AVAILABLE, DEADLOCK):
+                raise
+            on_retry(attempt + 1, failure)
+            time.sleep(random.uniform(0.5, 1.0) * min(5.0, 0.1 * 2**attempt))
+
+
+def records_of(units: Sequence[Unit]) -> list[str]:
+    return [name for unit in units for name in unit.records]
+
+
+def _run_statement(
+    conn: psycopg.Connection[Any], ref: StatementRef, migrations: Mapping[str, Migration], watcher: Watcher | None
+) -> None:
+    migration = migrations[ref.migration]
+    statement = migration.statements[ref.index]
+    if watcher:
+        watcher.statement_started(ref)
+    try:
+        # Bytes go to the server as they are: no parameters, no % to double, one simple-protocol message as psql sends it.
+        cursor = conn.execute(statement.sql.encode())
+    except psycopg.Error as error:
+        raise StatementFailed(f"{migration.file}:{statement.line}: {excerpt(statement, 60)}", error, ref) from None
+    if watcher:
+        watcher.statement_ended(conn, ref, cursor.statusmessage)
+
+
+def _commit_place(place: str, unit: Unit) -> str:
+    if place != "the commit":
+        return place
+    names = sorted({ref.migration for ref in unit.statements})
+    return f"the commit of {', '.join(names)}" if names else place
+
+
+def _clean(text: str | None) -> str | None:
+    return redactor.redact(redact_sql(text)) if text else text

@@ -1,0 +1,254 @@
+"""The state on the target: one row a deployment in ``<state schema>.deployments``, and the deployment lock.
+
+The row is committed before the first change to the target, so another machine without any artifacts knows of an
+unfinished deployment, of what was kept, and of what can be undone.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import getpass
+import json
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from ..errors import LockError, StateError
+
+#: Key of the session-level advisory lock that one deployment holds on its target: the first 8 bytes of
+#: sha256("pytest-dbdeploy") as a signed integer. Advisory locks are local to a database.
+LOCK_KEY = 0x3C6E8B7A_0D64_1F25
+
+
+class State(StrEnum):
+    """States of a deployment, in the order in which they are reached."""
+
+    STARTED = "started"
+    APPLYING = "applying"
+    APPLIED = "applied"
+    KEPT = "kept"
+    ROLLING_BACK = "rolling_back"
+    ROLLED_BACK = "rolled_back"
+    ABORTED = "aborted"
+    ROLLBACK_FAILED = "rollback_failed"
+
+
+FINISHED = frozenset({State.KEPT, State.ROLLED_BACK, State.ABORTED})
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentRow:
+    """A row of ``deployments``. ``migrations``: list of {"name", "checksum"}; ``backup``: path on ``host``."""
+
+    id: str
+    environment: str
+    state: State
+    plan_hash: str | None
+    fingerprint_before: str | None
+    fingerprint_after: str | None
+    migrations: list[dict[str, Any]]
+    git_from: str | None
+    git_to: str | None
+    backup: str | None
+    host: str
+    user: str
+    started: dt.datetime
+    updated: dt.datetime
+    finished: dt.datetime | None
+
+    @property
+    def unfinished(self) -> bool:
+        return self.state not in FINISHED
+
+
+class StateTable:
+    """Reads and writes the deployments of one target. Each write is committed at once unless said otherwise."""
+
+    def __init__(self, schema: str) -> None:
+        self.schema = schema
+        self.table = sql.Identifier(schema, "deployments")
+
+    def exists(self, conn: psycopg.Connection[Any]) -> bool:
+        row = conn.execute("select to_regclass(format('%%I.deployments', %s::text)) is not null", [self.schema]).fetchone()
+        return bool(row and row[0])
+
+    def create(self, conn: psycopg.Connection[Any]) -> None:
+        """Creates schema and table where missing. StateError names the privilege that lacks."""
+        try:
+            with conn.transaction():
+                if not _schema_exists(conn, self.schema):
+                    conn.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(self.schema)))
+                conn.execute(_TABLE.format(self.table))
+        except psycopg.Error as error:
+            raise StateError(
+                f"the deployment's state cannot be written to schema {self.schema} of the target: {_message(error)}",
+                hint="grant CREATE on the database to this role, or create the schema beforehand and make the role its owner "
+                "(state.schema in dbdeploy.yaml names it)",
+            ) from None
+
+    def insert(self, conn: psycopg.Connection[Any], deployment_id: str, environment: str, **values: Any) -> None:
+        columns: dict[str, Any] = {
+            "id": deployment_id,
+            "environment": environment,
+            "state": State.STARTED,
+            "host": socket.gethostname(),
+            "user": _user(),
+            **values,
+        }
+        columns["migrations"] = json.dumps(columns.get("migrations", []))
+        statement = sql.SQL("insert into {} ({}) values ({})").format(
+            self.table,
+            sql.SQL(", ").join(map(sql.Identifier, columns)),
+            sql.SQL(", ").join(sql.Placeholder() * len(columns)),
+        )
+        with self._guard(), conn.transaction():
+            conn.execute(statement, list(columns.values()))
+
+    def update(self, conn: psycopg.Connection[Any], deployment_id: str, state: State, **values: Any) -> None:
+        """Sets the state (and more columns) inside the caller's transaction, or in one of its own."""
+        assignments: list[sql.Composable] = [sql.SQL("state = %s"), sql.SQL("updated = now()")]
+        parameters: list[Any] = [state]
+        if state in FINISHED:
+            assignments.append(sql.SQL("finished = now()"))
+        for column, value in values.items():
+            assignments.append(sql.SQL("{} = %s").format(sql.Identifier(column)))
+            parameters.append(value)
+        statement = sql.SQL("update {} set {} where id = %s").format(self.table, sql.SQL(", ").join(assignments))
+        with self._guard(), conn.transaction():
+            if conn.execute(statement, [*parameters, deployment_id]).rowcount != 1:
+                raise StateError(f"the row of deployment {deployment_id} is gone from {self.schema}.deployments on the target")
+
+    def find(self, conn: psycopg.Connection[Any], deployment_id: str) -> DeploymentRow | None:
+        rows = self._select(conn, sql.SQL("where id = %s"), [deployment_id])
+        return rows[0] if rows else None
+
+    def last(self, conn: psycopg.Connection[Any], environment: str) -> DeploymentRow | None:
+        """The newest deployment that changed the target (aborted ones did not)."""
+        rows = self._select(
+            conn, sql.SQL("where environment = %s and state <> 'aborted' order by started desc, id desc limit 1"), [environment]
+        )
+        return rows[0] if rows else None
+
+    def later_than(self, conn: psycopg.Connection[Any], row: DeploymentRow) -> list[DeploymentRow]:
+        """Deployments after ``row`` that still stand on the target, newest first."""
+        return self._select(
+            conn,
+            sql.SQL("where started > %s and id <> %s and state not in ('aborted', 'rolled_back') order by started desc"),
+            [row.started, row.id],
+        )
+
+    def unfinished(self, conn: psycopg.Connection[Any]) -> list[DeploymentRow]:
+        if not self.exists(conn):
+            return []
+        return self._select(conn, sql.SQL("where state <> all(%s) order by started"), [[s.value for s in FINISHED]])
+
+    def _select(self, conn: psycopg.Connection[Any], where: sql.Composable, parameters: Sequence[Any]) -> list[DeploymentRow]:
+        if not self.exists(conn):
+            return []
+        statement = sql.SQL(
+            'select id, environment, state, plan_hash, fingerprint_before, fingerprint_after, migrations, git_from, git_to, backup, host, "user", '
+            "started, updated, finished from {} {}"
+        ).format(self.table, where)
+        with conn.cursor(row_factory=dict_row) as cursor:
+            return [DeploymentRow(**{**row, "state": State(row["state"])}) for row in cursor.execute(statement, parameters).fetchall()]
+
+    def _guard(self) -> _Guard:
+        return _Guard(self.schema)
+
+
+class _Guard:
+    """Turns a database error while writing the state into a StateError: failing to write it aborts."""
+
+    def __init__(self, schema: str) -> None:
+        self.schema = schema
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        if isinstance(error, psycopg.Error):
+            raise StateError(f"the deployment's state cannot be written to {self.schema}.deployments on the target: {_message(error)}") from None
+
+
+def take_lock(conn: psycopg.Connection[Any]) -> None:
+    """Takes the deployment lock for the life of ``conn``. LockError names who holds it."""
+    row = conn.execute("select pg_try_advisory_lock(%s)", [LOCK_KEY]).fetchone()
+    if row and row[0]:
+        return
+    holder = lock_holder(conn)
+    raise LockError(
+        f"another deployment holds the deployment lock on the target: {holder or 'it has just ended'}",
+        hint="wait until it has ended, then run again; nothing was changed",
+    )
+
+
+def check_lock(conn: psycopg.Connection[Any]) -> None:
+    """Before each step: does ``conn`` still hold the lock? LockError if not, or if the connection is gone."""
+    try:
+        row = conn.execute(
+            "select exists (select from pg_locks where locktype = 'advisory' and pid = pg_backend_pid() and granted and objsubid = 1 "
+            "and classid::bigint = (%s::bigint >> 32) and objid::bigint = (%s::bigint & 4294967295))",
+            [LOCK_KEY, LOCK_KEY],
+        ).fetchone()
+    except psycopg.Error as error:
+        raise LockError(f"the connection that holds the deployment lock was lost: {_message(error)}") from None
+    if not (row and row[0]):
+        raise LockError("the deployment lock on the target was lost")
+
+
+def lock_holder(conn: psycopg.Connection[Any]) -> str | None:
+    """Who holds the deployment lock: application, user, client address and start; None when it is free."""
+    row = conn.execute(
+        "select a.application_name, a.usename, coalesce(host(a.client_addr), 'local'), a.backend_start from pg_locks l "
+        "join pg_stat_activity a using (pid) where l.locktype = 'advisory' and l.granted and l.objsubid = 1 "
+        "and l.database = (select oid from pg_database where datname = current_database()) "
+        "and l.classid::bigint = (%s::bigint >> 32) and l.objid::bigint = (%s::bigint & 4294967295) and l.pid <> pg_backend_pid()",
+        [LOCK_KEY, LOCK_KEY],
+    ).fetchone()
+    if not row:
+        return None
+    since = f", since {row[3]:%Y-%m-%d %H:%M:%S}" if row[3] else ""  # hidden from roles without pg_read_all_stats
+    return f"{row[0] or 'unnamed session'} of {row[1]} from {row[2]}{since}"
+
+
+def _schema_exists(conn: psycopg.Connection[Any], schema: str) -> bool:
+    return conn.execute("select from pg_namespace where nspname = %s", [schema]).fetchone() is not None
+
+
+def _message(error: psycopg.Error) -> str:
+    return error.diag.message_primary or str(error).strip()
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # no name for this uid, as in some containers
+        return "unknown"
+
+
+_TABLE = sql.SQL(
+    """
+    create table if not exists {} (
+        id text primary key,
+        environment text not null,
+        state text not null,
+        plan_hash text,
+        fingerprint_before text,
+        fingerprint_after text,
+        migrations jsonb not null default '[]',
+        git_from text,
+        git_to text,
+        backup text,
+        host text not null,
+        "user" text not null,
+        started timestamptz not null default clock_timestamp(),
+        updated timestamptz not null default clock_timestamp(),
+        finished timestamptz
+    )
+    """
+)
