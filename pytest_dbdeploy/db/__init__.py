@@ -1,0 +1,1 @@
+"""The database's side: URLs, connections, client programs, embedded servers, SQL files. Knows no pytest."""
