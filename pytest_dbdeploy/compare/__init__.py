@@ -1,0 +1,1 @@
+"""Comparison of databases: catalogue snapshots, their differences, and digests of rows."""

@@ -1,0 +1,33 @@
+"""Names as PostgreSQL prints them: ``schema.name``, each part quoted where ``quote_ident`` would."""
+
+from __future__ import annotations
+
+import re
+
+_PART = re.compile(r'"((?:[^"]|"")*)"|([^".]+)')
+
+
+def split_name(name: str) -> tuple[str, ...]:
+    """``public."Order.Items".id`` -> ``("public", "Order.Items", "id")``: the parts, without their quotes.
+
+    ValueError when it is no such name.
+    """
+    parts: list[str] = []
+    position = 0
+    while match := _PART.match(name, position):
+        parts.append(match[2] if match[1] is None else match[1].replace('""', '"'))
+        position = match.end()
+        if position == len(name):
+            return tuple(parts)
+        if name[position] != ".":
+            break
+        position += 1
+    raise ValueError(f"not a name as PostgreSQL prints it: {name!r}")
+
+
+def parent_name(name: str) -> str:
+    """``public.users.legacy`` -> ``public.users``: the name without its last part, quotes kept."""
+    last = None
+    for match in _PART.finditer(name):
+        last = match
+    return name[: last.start()].rstrip(".") if last else ""

@@ -1,0 +1,18 @@
+-- collations: kind, name, then their properties. Their columns have other names in other versions: read as JSON.
+select 'collation' as kind,
+       quote_ident(n.nspname) || '.' || quote_ident(c.collname)
+           || case when c.collencoding = -1 then '' else ' for ' || pg_encoding_to_char(c.collencoding) end as name,
+       case c.collprovider when 'i' then 'icu' when 'c' then 'libc' when 'b' then 'builtin' else c.collprovider::text end as provider,
+       coalesce(j ->> 'colllocale', j ->> 'colliculocale') as locale,
+       c.collcollate as lc_collate,
+       c.collctype as lc_ctype,
+       case when not c.collisdeterministic then true end as nondeterministic,
+       j ->> 'collicurules' as rules,
+       pg_get_userbyid(c.collowner) as owner,
+       d.description as comment
+from pg_collation c
+cross join lateral to_jsonb(c) as j
+join pg_namespace n on n.oid = c.collnamespace
+left join pg_description d on d.classoid = 'pg_collation'::regclass and d.objoid = c.oid
+where c.collnamespace = any (%(namespaces)s::oid[])
+  and not exists (select from pg_depend e where e.classid = 'pg_collation'::regclass and e.objid = c.oid and e.deptype = 'e')

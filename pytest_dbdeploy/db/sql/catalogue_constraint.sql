@@ -1,0 +1,29 @@
+-- constraints of tables, with the options of their indexes: kind, name, then their properties.
+-- NOT NULL is a property of the column; foreign keys that PostgreSQL clones for partitions are their parent's.
+select 'constraint' as kind,
+       quote_ident(n.nspname) || '.' || quote_ident(c.relname) || '.' || quote_ident(k.conname) as name,
+       case k.contype when 'p' then 'primary key' when 'u' then 'unique' when 'c' then 'check'
+                      when 'f' then 'foreign key' when 'x' then 'exclude' end as type,
+       pg_get_constraintdef(k.oid) as definition,
+       case when not k.convalidated then true end as not_valid,
+       case when not k.conislocal then true end as inherited,
+       array(select o from unnest(x.reloptions) as o order by o) as options,
+       space.spcname as tablespace,
+       case when i.indisclustered then true end as clustered,
+       case when not i.indisvalid then true end as invalid,
+       quote_ident(pn.nspname) || '.' || quote_ident(p.relname) as attached_to,
+       d.description as comment
+from pg_constraint k
+join pg_class c on c.oid = k.conrelid
+join pg_namespace n on n.oid = c.relnamespace
+left join pg_class x on x.oid = k.conindid and k.contype in ('p', 'u', 'x')
+left join pg_index i on i.indexrelid = x.oid
+left join pg_tablespace space on space.oid = x.reltablespace
+left join pg_inherits inh on inh.inhrelid = x.oid
+left join pg_class p on p.oid = inh.inhparent
+left join pg_namespace pn on pn.oid = p.relnamespace
+left join pg_description d on d.classoid = 'pg_constraint'::regclass and d.objoid = k.oid
+where k.contype in ('p', 'u', 'c', 'f', 'x')
+  and not (k.contype = 'f' and k.conparentid <> 0)
+  and c.relnamespace = any (%(namespaces)s::oid[])
+  and not exists (select from pg_depend e where e.classid = 'pg_class'::regclass and e.objid = c.oid and e.deptype = 'e')

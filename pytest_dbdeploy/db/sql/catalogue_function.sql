@@ -1,0 +1,18 @@
+-- functions and procedures: kind, name with argument types, then their properties.
+-- Those that belong to an extension or were made with a range type are left out.
+select case p.prokind when 'p' then 'procedure' else 'function' end as kind,
+       quote_ident(n.nspname) || '.' || quote_ident(p.proname) || '(' || oidvectortypes(p.proargtypes) || ')' as name,
+       pg_get_functiondef(p.oid) as definition,
+       pg_get_userbyid(p.proowner) as owner,
+       p.proacl::text[] as acl,
+       case when p.proacl is not null then acldefault('f', p.proowner)::text[] end as acl_default,
+       d.description as comment
+from pg_proc p
+join pg_namespace n on n.oid = p.pronamespace
+left join pg_description d on d.classoid = 'pg_proc'::regclass and d.objoid = p.oid
+where p.prokind in ('f', 'w', 'p')
+  and p.pronamespace = any (%(namespaces)s::oid[])
+  and not exists (
+      select from pg_depend e
+      where e.classid = 'pg_proc'::regclass and e.objid = p.oid and e.deptype in ('e', 'i')
+  )

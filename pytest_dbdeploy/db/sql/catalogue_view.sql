@@ -1,0 +1,20 @@
+-- views and materialized views: kind, name, then their properties
+select case c.relkind when 'm' then 'materialized view' else 'view' end as kind,
+       quote_ident(n.nspname) || '.' || quote_ident(c.relname) as name,
+       pg_get_viewdef(c.oid) as definition,
+       array(select o from unnest(c.reloptions) as o order by o) as options,
+       case when c.relkind = 'm' then c.relispopulated end as populated,
+       nullif(am.amname, 'heap') as access_method,
+       space.spcname as tablespace,
+       pg_get_userbyid(c.relowner) as owner,
+       c.relacl::text[] as acl,
+       case when c.relacl is not null then acldefault('r', c.relowner)::text[] end as acl_default,
+       d.description as comment
+from pg_class c
+join pg_namespace n on n.oid = c.relnamespace
+left join pg_am am on am.oid = c.relam
+left join pg_tablespace space on space.oid = c.reltablespace
+left join pg_description d on d.classoid = 'pg_class'::regclass and d.objoid = c.oid and d.objsubid = 0
+where c.relkind in ('v', 'm')
+  and c.relnamespace = any (%(namespaces)s::oid[])
+  and not exists (select from pg_depend e where e.classid = 'pg_class'::regclass and e.objid = c.oid and e.deptype = 'e')
