@@ -103,13 +103,15 @@ def _secrets_in_url(text: str) -> Iterator[str]:
     rest = text.split("://", 1)[1]
     database = _is_database_url(text)
     found: list[str] = re.findall(r"(?i)[?&](?:ssl)?password=([^&#]+)", rest)
-    # Of a database's URL up to the last @, because of passwords that were not encoded.
-    userinfo = (rest if database else re.split(r"[/?#]", rest, maxsplit=1)[0]).rpartition("@")[0]
-    user, colon, password = userinfo.partition(":")
-    found.append(password if colon or database else user)
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    ends = [authority.rpartition("@")[0]]
+    if database:  # a password whose @ or / nobody encoded ends at another @
+        ends += [rest.partition("@")[0], rest.rpartition("@")[0]]
+    for userinfo in ends:
+        user, colon, password = userinfo.partition(":")
+        found.append(password if colon or database else user)
     for value in filter(None, found):
-        yield value
-        yield unquote(value)
+        yield from (value, unquote(value))
 
 
 def _spellings(secret: str) -> Iterator[str]:
