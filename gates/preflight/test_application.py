@@ -10,5 +10,5 @@ def test_application_is_healthy(_dbdeploy_checks):
     health = _dbdeploy_checks["health"]
     if health is None:
         not_applicable("no app_url is configured for this environment")
-    if not health["healthy"]:
-        pytest.fail(f"the application is unhealthy before the deployment: {health['message']}", pytrace=False)
+    if not health.healthy:
+        pytest.fail(f"the application is unhealthy before the deployment: {health.message}", pytrace=False)

@@ -1,0 +1,314 @@
+"""``--dbdeploy-rollback`` and ``--dbdeploy-resume``: go on with a deployment of an earlier session, from its artifacts and its row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+
+from .. import critical, journal
+from ..compare.diff import verify
+from ..compare.snapshot import read_snapshot
+from ..config.load import Settings
+from ..db.state import FINISHED, DeploymentRow, State, StateTable, take_lock
+from ..db.url import DatabaseUrl
+from ..decision import decide
+from ..errors import ConfigError, DbDeployError, LayoutError, StateError, TargetError
+from ..layouts import find_layout
+from ..model import Decision, ExitStatus, Level, LogPhase, Mode, Outcome, Phase, Reason, Verdict
+from ..plan import make_plan, read_history
+from ..reports import terminal
+from ..reports.artifacts import Artifacts
+from ..steps import Steps
+from . import way_back
+from .base import Close, Go, Ledger
+from .workspace import Workspace, error_text
+
+
+class EarlierFlow:
+    """What rollback and resume have in common: find the deployment, hold the lock, put back, tell the row."""
+
+    phases: tuple[Phase, ...] = ()
+
+    def __init__(self, settings: Settings, steps: Steps) -> None:
+        assert settings.environment is not None
+        self.settings = settings
+        self.steps = steps
+        self.mode = settings.action.mode
+        self.environment = settings.environment
+        self.exit_status = ExitStatus.ROLLBACK_FAILED
+        self.table = StateTable(settings.state.schema_)
+        self.url: DatabaseUrl | None = None
+        self.row: DeploymentRow | None = None
+        self.touched = False
+
+    # -- start ---------------------------------------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        try:
+            self.layout = find_layout(self.settings.migrations, self.settings.rootdir, self.settings.state.schema_)
+        except LayoutError as error:
+            raise ConfigError(error.message, hint=error.hint) from None
+        self.workspace = Workspace(self.settings, self.steps, self.mode, self.environment.name)
+        self.record = self.workspace.record
+        self.url = self.workspace.open_database(self.environment.database.reveal(), name=self.environment.name)
+        try:
+            with self.workspace.connect(self.url, str(self.mode), read_only=True) as conn:
+                self.row = self._find(conn)
+        except TargetError as error:
+            self._fail(error)
+            return
+        self.id = self.row.id
+        self.record.deployment_id = self.id
+        self.earlier = self._artifacts()
+
+    def _find(self, conn: psycopg.Connection[Any]) -> DeploymentRow:
+        wanted = self.settings.action.deployment
+        row = self.table.last(conn, self.environment.name) if wanted == "last" else self.table.find(conn, wanted or "")
+        if row is None:
+            what = f"no deployment {wanted}" if wanted != "last" else "no deployment that changed it"
+            raise ConfigError(
+                f"the target of environment {self.environment.name} knows {what}",
+                hint=f"the deployments of a target are in its table {self.settings.state.schema_}.deployments",
+            )
+        self._check(conn, row)
+        return row
+
+    def _check(self, conn: psycopg.Connection[Any], row: DeploymentRow) -> None:
+        """ConfigError when the action makes no sense for this row."""
+
+    def _artifacts(self) -> Artifacts:
+        assert self.row is not None
+        return Artifacts(self.settings.artifacts, self.row.id, self.row.environment, self.row.started.timestamp())
+
+    def public_facts(self) -> dict[str, Any]:
+        return {"tables": [], "rules": []}
+
+    def collected(self, ledger: Ledger) -> None:
+        """The deployment was approved when it was made."""
+
+    # -- the way back --------------------------------------------------------------------------------------------
+
+    def _lock(self) -> None:
+        assert self.url is not None
+        lock = self.workspace.connect(self.url, f"lock {self.id}", autocommit=True)
+        self.workspace.stack.callback(lock.close)
+        take_lock(lock)
+
+    def _put_back(self) -> way_back.Restored:
+        """Restores what the deployment changed; nothing to do when it never got as far as applying."""
+        assert self.url is not None and self.row is not None
+        if self.row.state is State.STARTED:
+            self._set_state(State.ABORTED)
+            self.record.rollback.verified = True
+            return way_back.Restored()
+        before = way_back.load(self.earlier)
+        if self.row.state is State.APPLYING and self._never_committed(before):
+            self._set_state(State.ROLLED_BACK)
+            self.record.rollback.verified = True
+            return way_back.Restored()
+        self.touched = True
+        self._set_state(State.ROLLING_BACK)
+        choice = self.settings.rollback.if_restore_loses_writes or ("stop" if self.environment.protected else "discard")
+        restored = way_back.put_back(self.workspace, self.url, before, self.layout, lose_writes=choice == "discard")
+        self._set_state(State.ROLLED_BACK)
+        return restored
+
+    def _never_committed(self, before: way_back.Before) -> bool:
+        """Where all ran in one transaction, the state ``applied`` was part of it: without it, nothing was committed."""
+        assert self.url is not None
+        units = [e for e in journal.read(self.earlier.path("journal.jsonl")) if e["event"] == "unit-started"]
+        atomic = all(unit["of"] == 1 and unit["transactional"] for unit in units) and bool(units)
+        return atomic and way_back.verify(self.workspace, self.url, before, self.layout).verified
+
+    def _set_state(self, state: State, **values: Any) -> None:
+        assert self.url is not None
+        self.workspace.journal.append("state", deployment=self.id, state=str(state))
+        with self.workspace.connect(self.url, "state", autocommit=True) as conn:
+            self.table.update(conn, self.id, state, **values)
+
+    # -- end -----------------------------------------------------------------------------------------------------
+
+    def _fail(self, error: Exception) -> Close:
+        """Status 12: a person must look. Once anything was begun the row says so."""
+        text = error_text(error)
+        self.workspace.log.exception(LogPhase.ROLLBACK, "the rollback did not succeed", error)
+        self.steps.message(LogPhase.ROLLBACK, Level.ERROR, text)
+        self.record.decision = Decision(Verdict.ABORT, (Reason("rollback-failed", text),))
+        if self.row is not None and self.touched:
+            try:
+                self._set_state(State.ROLLBACK_FAILED)
+            except DbDeployError as again:
+                self.record.notes.append(f"the deployment's row could not be set to rollback_failed: {error_text(again)}")
+        self._end(Outcome.ROLLBACK_FAILED, ExitStatus.ROLLBACK_FAILED)
+        return Close(text.splitlines()[0])
+
+    def _end(self, outcome: Outcome, status: ExitStatus) -> None:
+        self.exit_status = status
+        where = f"{self.environment.name} ({self.url.label})" if self.url else self.environment.name
+        text = {
+            Outcome.ROLLED_BACK_ON_REQUEST: "as it was before the deployment, verified",
+            Outcome.ROLLED_BACK: "as it was before the deployment, verified",
+            Outcome.DEPLOYED: "migrated, verified and kept",
+            Outcome.NOTHING_TO_DEPLOY: "as that deployment left it; nothing was done",
+        }.get(outcome, "not verified: look at the reasons below" if self.touched else "as it was found; nothing was done")
+        self.record.what_stands_where = [f"target   {where}: {text}"]
+        self.workspace.finish(outcome, status)
+
+    def abandon(self, why: str, ledger: Ledger, *, interrupted: bool) -> None:
+        if self.record.outcome is not None:
+            return
+        if interrupted and not self.touched:
+            self._end(Outcome.INTERRUPTED, ExitStatus.INTERRUPTED)
+            return
+        self._fail(DbDeployError(f"the session ended before the rollback was verified: {why}"))
+
+    def close(self, ledger: Ledger) -> None:
+        if not hasattr(self, "workspace"):
+            return
+        if self.record.outcome is None:
+            self._fail(DbDeployError("the session ended before the rollback was verified"))
+        if self.record.outcome in (Outcome.ROLLED_BACK_ON_REQUEST, Outcome.ROLLED_BACK, Outcome.DEPLOYED):
+            self._finish_earlier()
+        self.workspace.close(ledger.gates, log_to=self.url if self.touched else None, finished=True)
+
+    def _finish_earlier(self) -> None:
+        """The earlier session's folder may be removed in time: there is nothing left to resume."""
+        try:
+            earlier = journal.Journal(self.earlier.path("journal.jsonl"))
+            earlier.finish(by=self.workspace.id, outcome=str(self.record.outcome))
+        except (StateError, OSError) as error:
+            self.record.notes.append(f"the journal of {self.id} could not be ended: {error_text(error)}")
+
+    def header(self) -> list[str]:
+        return terminal.header(self.settings, None)
+
+    def summary(self) -> list[str]:
+        return terminal.summary(self.record)
+
+    def junit_properties(self) -> dict[str, str]:
+        return {
+            "dbdeploy.deployment_id": self.record.deployment_id,
+            "dbdeploy.environment": self.environment.name,
+            "dbdeploy.outcome": str(self.record.outcome or ""),
+            "dbdeploy.plan": (self.row.plan_hash or "") if self.row else "",
+        }
+
+
+class RollbackFlow(EarlierFlow):
+    """Rolls a finished or unfinished deployment back, then the ``postrollback`` gates verify."""
+
+    phases = (Phase.POSTROLLBACK,)
+
+    def _check(self, conn: psycopg.Connection[Any], row: DeploymentRow) -> None:
+        if row.state in (State.ROLLED_BACK, State.ABORTED):
+            raise ConfigError(f"deployment {row.id} is {row.state} already: there is nothing to roll back")
+        later = [r for r in self.table.later_than(conn, row) if r.environment == row.environment]
+        if later:
+            raise ConfigError(
+                f"deployment {row.id} is not the newest: {', '.join(r.id for r in later)} came after it, and would be undone too",
+                hint=f"roll back the newest first: pytest --dbdeploy-rollback={later[0].id}",
+            )
+
+    def before(self, phase: Phase, ledger: Ledger) -> Go | Close:
+        if self.record.outcome is not None:
+            return Close("the target cannot be reached")
+        try:
+            self._lock()
+            restored = self._put_back()
+        except Exception as error:  # noqa: BLE001 - status 12 must be reached, whatever happened
+            return self._fail(error)
+        assert self.url is not None
+        return Go(
+            {
+                "target": self.url.reveal(),
+                "app": {"url": self.environment.app_url, "timeout": 10.0},
+                "checks": {"restored": {"schema": restored.schema, "rows": restored.rows}},
+            }
+        )
+
+    def finish(self, ledger: Ledger) -> None:
+        if self.record.outcome is not None:
+            return
+        decision = decide(ledger.gates, ledger.problems, ended=self.phases)
+        if decision.verdict is Verdict.DEPLOY:
+            self._end(Outcome.ROLLED_BACK_ON_REQUEST, ExitStatus.OK)
+            return
+        first = decision.reasons[0]
+        self._fail(StateError(f"the rollback could not be verified: {first.gate or ''} {first.message}"))
+        self.record.decision = decision
+
+
+class ResumeFlow(EarlierFlow):
+    """A deployment whose process died: finished when the apply was complete, else rolled back."""
+
+    phases = (Phase.POSTDEPLOY,)
+    verification: Any = None
+
+    def before(self, phase: Phase, ledger: Ledger) -> Go | Close:
+        if self.record.outcome is not None:
+            return Close("the target cannot be reached")
+        assert self.row is not None
+        if self.row.state in FINISHED:
+            self.record.notes.append(f"deployment {self.id} is {self.row.state}: there is nothing to resume")
+            self._end(Outcome.NOTHING_TO_DEPLOY, ExitStatus.OK)
+            return Close(f"the deployment is {self.row.state} already", not_applicable=True)
+        try:
+            self._lock()
+            if self.row.state is State.APPLIED:
+                return Go(self._context())
+            self._put_back()
+        except Exception as error:  # noqa: BLE001 - status 12 must be reached, whatever happened
+            return self._fail(error)
+        self._end(Outcome.ROLLED_BACK, ExitStatus.ROLLED_BACK)
+        return Close("the apply was not complete: rolled back", not_applicable=True)
+
+    def _context(self) -> dict[str, Any]:
+        assert self.url is not None
+        before = way_back.load(self.earlier)
+        rehearsed = way_back.load_rehearsal(self.earlier)
+        with self.workspace.connect(self.url, "verify", read_only=True) as conn:
+            now = read_snapshot(conn, exclude_schemas=(self.settings.state.schema_,))
+            pending = [m.name for m in read_history(conn, self.layout).pending]
+        verification = verify(before.snapshot, rehearsed.before, rehearsed.after, now)
+        plan = make_plan(
+            self.settings,
+            mode=Mode.RESUME,
+            environment=self.environment.name,
+            layout=self.layout,
+            url=self.url,
+            target_error=None,
+            git=None,
+            policy={},
+            app_url=self.environment.app_url,
+        ).plan
+        return {
+            "plan": plan,
+            "target": self.url.reveal(),
+            "app": {"url": self.environment.app_url, "timeout": 10.0},
+            "checks": {
+                "verification": verification,
+                "history_pending": pending,
+                "rows_before": dict(before.rows),
+                "expected_empty": list(rehearsed.emptied),
+                "health": None,
+                "health_after": None,
+            },
+        }
+
+    def finish(self, ledger: Ledger) -> None:
+        if self.record.outcome is not None:
+            return
+        decision = decide(ledger.gates, ledger.problems, ended=self.phases)
+        self.record.decision = decision
+        try:
+            with critical.section():
+                if decision.verdict is Verdict.DEPLOY:
+                    self._set_state(State.KEPT)
+                    self._end(Outcome.DEPLOYED, ExitStatus.OK)
+                else:
+                    self._put_back()
+                    self._end(Outcome.ROLLED_BACK, ExitStatus.ROLLED_BACK)
+        except Exception as error:  # noqa: BLE001 - status 12 must be reached, whatever happened
+            self._fail(error)
+

@@ -1,0 +1,202 @@
+"""The sandbox part of a deployment: clone, rehearse the migrations, rehearse the way back, compare."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..actions.clone import Clone, clone
+from ..actions.hub import open_hub
+from ..actions.restore import restore
+from ..compare.diff import diff
+from ..compare.rows import count_rows, digest_rows, user_tables
+from ..compare.snapshot import Snapshot, read_snapshot
+from ..db.tools import tools_for
+from ..db.url import DatabaseUrl
+from ..errors import DbDeployError, ToolError
+from ..layouts.base import LayoutReader
+from ..model import Change, Level, LogPhase, Plan, StatementError, StatementEvidence, Unit
+from ..rehearsal import Rehearsal, rehearse
+from ..rules import judge
+from ..sandboxes import embedded
+from ..steps import Step
+from .workspace import Workspace, error_text
+
+PHASE = LogPhase.SANDBOX_VALIDATION
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """What the sandbox showed. ``way_back``: what the rollback gate judges; ``emptied``: tables that the migrations leave without rows."""
+
+    clone: Clone
+    evidence: tuple[StatementEvidence, ...]
+    units: tuple[Unit, ...]
+    error: str | None
+    before: Snapshot
+    after: Snapshot
+    changes: tuple[Change, ...]
+    rows_changed: bool
+    emptied: tuple[str, ...]
+    way_back: Mapping[str, Any]
+    hub: DatabaseUrl | None
+
+    @property
+    def changes_nothing(self) -> bool:
+        return self.error is None and not self.changes and not self.rows_changed
+
+
+class SandboxWork:
+    """Opens the sandbox for the life of the session and does all the work in it."""
+
+    def __init__(self, workspace: Workspace, layout: LayoutReader, plan: Plan, target: DatabaseUrl) -> None:
+        self.workspace = workspace
+        self.settings = workspace.settings
+        self.layout = layout
+        self.plan = plan
+        self.target = target
+        self.state_schema = self.settings.state.schema_
+
+    def run(self) -> Rehearsed:
+        """CloneError, ServerError, ToolError: the sandbox could not be made. A migration that fails is evidence, not an error."""
+        copied = self._clone()
+        rehearsal = self._rehearse(copied)
+        before, after = self._snapshot(copied.before), self._snapshot(copied.after)
+        counts = {name: self._counts(url) for name, url in (("before", copied.before), ("after", copied.after))}
+        changes = judge(diff(before, after), self.plan.policy, self.settings.acknowledge, files=self._files())
+        emptied = [name for name, rows in counts["before"].items() if rows and counts["after"].get(name) == 0]
+        return Rehearsed(
+            clone=copied,
+            evidence=rehearsal.evidence,
+            units=rehearsal.units,
+            error=rehearsal.error,
+            before=before,
+            after=after,
+            changes=changes,
+            rows_changed=self._rows_changed(copied),
+            emptied=tuple(emptied),
+            way_back=self._rehearse_way_back(copied, rehearsal, before, counts["before"]),
+            hub=self._open_hub(copied),
+        )
+
+    def _clone(self) -> Clone:
+        assert self.plan.target is not None
+        workspace = self.workspace
+        with workspace.steps.step("clone", "clone", PHASE, testcase=True) as step:
+            facts = self.plan.target
+            self.sandbox = embedded.open(facts.major, facts.extensions)
+            workspace.stack.callback(self._close_sandbox)
+            made = clone(
+                self.target,
+                self.sandbox,
+                tools=tools_for(facts.major),
+                max_size=self.settings.sandbox.max_size,
+                data=self.settings.sandbox.data,
+                exclude_schemas=(),
+                workdir=workspace.workdir("clone"),
+                step=step,
+            )
+            for note in made.notes:
+                workspace.record.notes.append(f"clone: {note}")
+                workspace.say(PHASE, Level.WARN, note)
+            step.done(f"{made.bytes / 1e6:.1f} MB from {self.target.label}", seconds=made.seconds)
+            return made
+
+    def _close_sandbox(self) -> None:
+        self.sandbox.close(keep=self.settings.keep_sandbox)
+
+    def _rehearse(self, copied: Clone) -> Rehearsal:
+        with self.workspace.steps.step("rehearsal", "rehearse migrations", PHASE) as step:
+            if self.plan.command is not None:
+                rehearsal = self._rehearse_command(copied, self.plan.command, step)
+            else:
+                with (
+                    self.workspace.connect(copied.after, "rehearsal", autocommit=True) as conn,
+                    self.workspace.connect(copied.after, "observer", autocommit=True) as monitor,
+                ):
+                    self.layout.ensure_history(conn)
+                    migrations = {m.name: m for m in self.plan.migrations}
+                    rehearsal = rehearse(conn, monitor, list(self.plan.units), migrations, self.layout, step)
+            if rehearsal.error:
+                step.failed(rehearsal.error.splitlines()[0])
+            else:
+                step.done(f"{len(rehearsal.evidence)} statements apply")
+            return rehearsal
+
+    def _rehearse_command(self, copied: Clone, command: str, step: Step) -> Rehearsal:
+        from ..layouts.command import run_command
+
+        error: StatementError | None = None
+        seconds = 0.0
+        try:
+            seconds = run_command(command, copied.after, self.settings.rootdir, step).seconds
+        except ToolError as failure:
+            error = StatementError(None, error_text(failure))
+        evidence = StatementEvidence("command", "dbdeploy.yaml", 1, command, None, seconds, transactional=False, error=error)
+        return Rehearsal((evidence,), (), seconds, error.message if error else None)
+
+    def _snapshot(self, url: DatabaseUrl) -> Snapshot:
+        with self.workspace.connect(url, "compare", read_only=True) as conn:
+            return read_snapshot(conn, exclude_schemas=(self.state_schema,))
+
+    def _counts(self, url: DatabaseUrl) -> dict[str, int]:
+        with self.workspace.connect(url, "compare", read_only=True) as conn:
+            return count_rows(conn, user_tables(conn, (self.state_schema,)))
+
+    def _rows_changed(self, copied: Clone) -> bool:
+        """Only asked of a command: statements are pending by themselves."""
+        if self.plan.command is None:
+            return True
+        digests = []
+        for url in (copied.before, copied.after):
+            with self.workspace.connect(url, "compare", read_only=True) as conn:
+                digests.append(digest_rows(conn, user_tables(conn, (self.state_schema,))))
+        return digests[0] != digests[1]
+
+    def _files(self) -> dict[str, str]:
+        texts = {}
+        for migration in self.plan.migrations:
+            with contextlib.suppress(OSError):
+                texts[migration.file] = (self.settings.rootdir / migration.file).read_text(encoding="utf-8", errors="replace")
+        return texts
+
+    def _rehearse_way_back(self, copied: Clone, rehearsal: Rehearsal, before: Snapshot, rows: dict[str, int]) -> dict[str, Any]:
+        """Restores the clone's own dump over the migrated clone, and compares: what a rollback would do, timed."""
+        found: dict[str, Any] = {"rehearsed": False, "skipped": None, "error": None, "seconds": None}
+        if rehearsal.error:
+            return {**found, "skipped": "the migrations do not apply, so there is nothing to roll back"}
+        if self.settings.sandbox.data == "schema":
+            return {**found, "skipped": "the clone has no data (sandbox.data: schema)"}
+        with self.workspace.steps.step("rollback-rehearsal", "rehearse rollback", PHASE) as step:
+            try:
+                url = self.sandbox.create_database("dbdeploy_way_back", template=copied.after.dbname)
+                report = restore(
+                    url,
+                    copied.dump,
+                    server_major=self.sandbox.major,
+                    keep_schemas=(self.state_schema,),
+                    step=step,
+                )
+                left = diff(before, self._snapshot(url))
+                counts = self._counts(url)
+                lost = [name for name, count in rows.items() if counts.get(name) != count]
+                if left or lost:
+                    names = [f"{c.kind} {c.object} ({c.change})" for c in left[:5]] + [f"rows of {name}" for name in lost[:5]]
+                    raise DbDeployError(f"after it these differ: {', '.join(names)}")
+            except DbDeployError as error:
+                step.failed(error_text(error).splitlines()[0])
+                return {**found, "error": error_text(error)}
+            step.done(f"restore holds, {report.seconds:.1f} s")
+        return {**found, "rehearsed": True, "seconds": report.seconds}
+
+    def _open_hub(self, copied: Clone) -> DatabaseUrl | None:
+        databases = {"target": self.target, "before": copied.before, "after": copied.after}
+        try:
+            hub = open_hub(self.sandbox, databases, self.workspace.workdir("hub"))
+        except DbDeployError as error:
+            self.workspace.say(PHASE, Level.WARN, f"no hub: {error_text(error)}")
+            return None
+        self.workspace.stack.callback(hub.close)
+        return hub.url

@@ -1,0 +1,252 @@
+"""The part that touches the target: lock, drift check, state row, backup, apply, keep. Journal before action."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import partial
+from typing import Any
+
+import psycopg
+
+from .. import critical
+from ..actions.apply import StatementFailed, run_unit, run_unit_with_retries
+from ..actions.dump import dump, verify
+from ..compare.rows import count_rows, user_tables
+from ..compare.snapshot import Snapshot, read_snapshot
+from ..db.state import State, StateTable, check_lock, take_lock
+from ..db.tools import tools_for
+from ..db.url import DatabaseUrl
+from ..errors import DriftError
+from ..layouts.base import LayoutReader
+from ..model import Backup, Level, LogPhase, Migration, Plan, StatementEvidence, Unit
+from ..plan import fingerprint, read_history
+from . import way_back
+from .workspace import Workspace
+
+
+class Stage(IntEnum):
+    """How far the target has come. Up to ``ROW`` its schema and data are untouched."""
+
+    UNTOUCHED = 0
+    ROW = 1
+    APPLYING = 2
+    APPLIED = 3
+    ENDED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What the target's part needs of the sandbox's."""
+
+    units: tuple[Unit, ...]
+    evidence: tuple[StatementEvidence, ...]
+    rehearsed_seconds: float | None
+
+
+class TargetWork:
+    """Deploys one plan to one target. ``stage`` says what stands there, at any moment."""
+
+    def __init__(self, workspace: Workspace, layout: LayoutReader, plan: Plan, url: DatabaseUrl) -> None:
+        self.workspace = workspace
+        self.settings = workspace.settings
+        self.layout = layout
+        self.plan = plan
+        self.url = url
+        self.table = StateTable(self.settings.state.schema_)
+        self.stage = Stage.UNTOUCHED
+        self.committed_units = 0
+        self.before: way_back.Before | None = None
+        self._lock: psycopg.Connection[Any] | None = None
+
+    def open(self) -> None:
+        """Takes the deployment lock and checks, under it, that the target still is what was planned for."""
+        with self.workspace.steps.step("lock", "lock the target", LogPhase.DEPLOY) as step:
+            self._lock = self.workspace.connect(self.url, f"lock {self.workspace.id}", autocommit=True)
+            self.workspace.stack.callback(self._lock.close)
+            take_lock(self._lock)
+            with self.workspace.connect(self.url, "drift", read_only=True) as conn:
+                snapshot, now = self._read(conn)
+            if now != self.plan.fingerprint:
+                raise DriftError(
+                    "the target changed between planning and deploying: its schema or migration history is not what was rehearsed",
+                    hint="run the deployment again; it will be planned and rehearsed anew",
+                )
+            self.baseline = snapshot
+            step.done("held; the target is what was planned for")
+
+    def insert_row(self) -> None:
+        """The row is committed before the first change to the target."""
+        with self.workspace.steps.step("state", "write the deployment's row", LogPhase.DEPLOY) as step, self._writer() as conn:
+            self.table.create(conn)
+            git = self.plan.git
+            self.table.insert(
+                conn,
+                self.workspace.id,
+                self.plan.environment,
+                plan_hash=self.plan.hash,
+                fingerprint_before=self.plan.fingerprint,
+                migrations=[{"name": m.name, "checksum": m.checksum} for m in self.plan.migrations],
+                git_from=git.target_commit if git else None,
+                git_to=git.commit if git else None,
+                backup=str(self.backup_path),
+            )
+            self.stage = Stage.ROW
+            step.done(f"{self.settings.state.schema_}.deployments")
+
+    @property
+    def backup_path(self) -> Any:
+        directory = self.settings.backup.directory
+        if directory is None:
+            return self.workspace.artifacts.path("backup.dump")
+        return directory / self.workspace.id / "backup.dump"
+
+    def back_up(self, rehearsal: Rehearsal) -> Backup:
+        """Dumps the target and counts its rows in one snapshot, and writes down all that a rollback needs."""
+        assert self.plan.target is not None
+        self._check_lock()
+        with self.workspace.steps.step("backup", "back up the target", LogPhase.BACKUP, testcase=True) as step:
+            with self.workspace.connect(self.url, "backup") as conn:
+                conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+                conn.read_only = True
+                exported = conn.execute("select pg_export_snapshot()").fetchone()
+                rows = count_rows(conn, user_tables(conn, (self.settings.state.schema_,)))
+                writes = way_back.write_counters(conn)
+                self.backup_path.parent.mkdir(parents=True, exist_ok=True)
+                jobs = self.settings.backup.jobs if self.plan.target.database_bytes > 512 * 1024**2 else 1
+                backup = dump(
+                    self.url,
+                    self.backup_path,
+                    tools=tools_for(self.plan.target.major),
+                    format="directory" if jobs > 1 else "custom",
+                    jobs=jobs,
+                    snapshot=exported[0] if exported else None,
+                    step=step,
+                )
+            verify(backup)
+            self.before = way_back.Before(
+                fingerprint=self.plan.fingerprint or "",
+                snapshot=self.baseline,
+                rows=rows,
+                writes=writes,
+                own_rows=_own_rows(rehearsal.evidence),
+                backup=backup.path,
+                server_major=self.plan.target.major,
+                migrations=tuple(m.name for m in self.plan.migrations),
+            )
+            git = self.plan.git
+            way_back.save(
+                self.workspace.artifacts,
+                self.before,
+                {
+                    "deploymentId": self.workspace.id,
+                    "timestamp": self.workspace.record.started,
+                    "environment": self.plan.environment,
+                    "databaseBackup": str(backup.path),
+                    "backupSha256": backup.sha256,
+                    "gitCommit": git.commit if git else None,
+                    "gitBranch": git.branch if git else None,
+                    "canRollback": True,
+                    "strategy": "restore",
+                    "rehearsedSeconds": rehearsal.rehearsed_seconds,
+                },
+            )
+            step.done(f"{backup.bytes / 1e6:.1f} MB, {backup.path.name}", path=str(backup.path), sha256=backup.sha256)
+        self.workspace.record.backup = backup
+        return backup
+
+    def apply(self, rehearsal: Rehearsal) -> None:
+        """Runs the units on the target. StatementFailed and others leave ``stage`` and ``committed_units`` as evidence."""
+        self._check_lock()
+        with self.workspace.steps.step("deploy", "apply the migrations", LogPhase.DEPLOY, testcase=True) as step:
+            if self.plan.command is not None:
+                self._apply_command(self.plan.command, step)
+            else:
+                self._apply_units(rehearsal.units, step)
+            self.stage = Stage.APPLIED
+            step.done(f"{len(self.plan.migrations)} migrations applied" if self.plan.command is None else "the command succeeded")
+
+    def _apply_command(self, command: str, step: Any) -> None:
+        from ..layouts.command import run_command
+
+        self.set_state(State.APPLYING)
+        self.stage, self.committed_units = Stage.APPLYING, 1  # what it commits, and when, is not ours to know
+        run_command(command, self.url, self.settings.rootdir, step)
+        self.set_state(State.APPLIED)
+
+    def _apply_units(self, units: tuple[Unit, ...], step: Any) -> None:
+        migrations = {m.name: m for m in self.plan.migrations}
+        with self.workspace.connect(self.url, "deploy", autocommit=True) as conn:
+            self.set_state(State.APPLYING)
+            self.layout.ensure_history(conn)
+            for number, unit in enumerate(units, 1):
+                self._check_lock()
+                last = number == len(units)
+                self.workspace.journal.append("unit-started", unit=number, of=len(units), transactional=unit.transactional)
+                self.stage = Stage.APPLYING
+                run = partial(self._run_unit, conn, unit, migrations, last)
+                run_unit_with_retries(
+                    run, retries=self.settings.timeouts.lock_retries, on_retry=partial(self._retry, step), again=unit.transactional
+                )
+                self.committed_units = number
+                self.workspace.journal.append("unit-committed", unit=number, records=list(unit.records))
+                step.progress(f"{number} of {len(units)}")
+
+    def _run_unit(self, conn: psycopg.Connection[Any], unit: Unit, migrations: Mapping[str, Migration], last: bool) -> None:
+        applied: Callable[[], None] | None = None
+        if last:
+            applied = partial(self.table.update, conn, self.workspace.id, State.APPLIED)
+        if not unit.transactional:
+            self.committed_units += 1  # from its first moment on it may leave something behind
+        timeouts = self.settings.timeouts
+        run_unit(
+            conn,
+            unit,
+            migrations,
+            self.layout,
+            lock_timeout=timeouts.lock,
+            statement_timeout=timeouts.statement,
+            before_commit=applied,
+        )
+
+    def _retry(self, step: Any, attempt: int, failure: StatementFailed) -> None:
+        step.progress(f"waiting for a lock, attempt {attempt + 1}")
+        self.workspace.say(LogPhase.DEPLOY, Level.WARN, f"attempt {attempt} gave way: {failure.error.message}", place=failure.place)
+
+    def keep(self) -> None:
+        """The deployment stands."""
+        with critical.section(), self.workspace.connect(self.url, "verify", read_only=True) as conn:
+            _, after = self._read(conn)
+        with critical.section():
+            self.set_state(State.KEPT, fingerprint_after=after)
+            self.stage = Stage.ENDED
+
+    def set_state(self, state: State, **values: Any) -> None:
+        self.workspace.journal.append("state", state=str(state))
+        with self._writer() as conn:
+            self.table.update(conn, self.workspace.id, state, **values)
+
+    def unchanged(self) -> bool:
+        """Positive evidence that nothing was left on the target: no unit was committed, and the fingerprint is the planned one."""
+        with self.workspace.connect(self.url, "verify", read_only=True) as conn:
+            return self.committed_units == 0 and self._read(conn)[1] == self.plan.fingerprint
+
+    def _read(self, conn: psycopg.Connection[Any]) -> tuple[Snapshot, str]:
+        snapshot = read_snapshot(conn, exclude_schemas=(self.settings.state.schema_,))
+        return snapshot, fingerprint(snapshot, read_history(conn, self.layout))
+
+    def _writer(self) -> Any:
+        return self.workspace.connect(self.url, "state", autocommit=True)
+
+    def _check_lock(self) -> None:
+        assert self._lock is not None
+        check_lock(self._lock)
+
+
+def _own_rows(evidence: tuple[StatementEvidence, ...]) -> dict[str, int]:
+    rows: dict[str, int] = {}
+    for item in evidence:
+        for table, counts in item.rows.items():
+            rows[table] = rows.get(table, 0) + counts.inserted + counts.updated + counts.deleted
+    return rows

@@ -1,0 +1,240 @@
+"""The way back: what is kept of the target before a deployment, and the restore that puts it back and verifies it.
+
+Works from the artifacts and the target, never from memory: an automatic rollback, ``--dbdeploy-rollback`` and
+``--dbdeploy-resume`` all come here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from .. import critical
+from ..actions.dump import dump
+from ..actions.restore import restore
+from ..compare.diff import diff
+from ..compare.rows import count_rows, user_tables
+from ..compare.snapshot import Snapshot, read_snapshot
+from ..db.sql import query
+from ..db.tools import tools_for
+from ..db.url import DatabaseUrl
+from ..errors import DbDeployError, RestoreError, StateError
+from ..layouts.base import LayoutReader
+from ..model import Change, ChangeType, Level, LogPhase, RowsWritten
+from ..plan import fingerprint, read_history
+from ..reports.artifacts import Artifacts
+from .workspace import Workspace, error_text
+
+STATE_FILE = "rollback-state.json"
+BASELINE_FILE = "baseline.json"
+REHEARSAL_FILE = "rehearsal.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """The target right before the deployment, as the artifacts keep it.
+
+    ``rows``: exact counts by table in the backup's own snapshot. ``writes``: the server's counters of written rows by table, then.
+    ``own_rows``: rows that the migrations themselves write, by table, as rehearsed.
+    """
+
+    fingerprint: str
+    snapshot: Snapshot
+    rows: Mapping[str, int]
+    writes: Mapping[str, int]
+    own_rows: Mapping[str, int]
+    backup: Path
+    server_major: int
+    migrations: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Restored:
+    """What a rollback left. ``schema``: differences to what it was; ``rows``: tables with fewer rows than the backup holds."""
+
+    schema: tuple[Change, ...] = ()
+    rows: dict[str, tuple[int, int]] = field(default_factory=dict)
+    seconds: float = 0.0
+    notes: tuple[str, ...] = ()
+
+    @property
+    def verified(self) -> bool:
+        return not self.schema and not self.rows
+
+
+class WritesWouldBeLost(RestoreError):
+    """Stopped before harm: rows that others wrote since the backup would be lost by a restore."""
+
+
+def save(artifacts: Artifacts, before: Before, state: Mapping[str, Any]) -> None:
+    """Writes what a rollback needs; ``state``: the documented keys of rollback-state.json."""
+    artifacts.write_json(BASELINE_FILE, _plain(before.snapshot))
+    artifacts.write_json(
+        STATE_FILE,
+        {
+            **state,
+            "fingerprintBefore": before.fingerprint,
+            "serverMajor": before.server_major,
+            "migrations": list(before.migrations),
+            "rows": dict(before.rows),
+            "writes": dict(before.writes),
+            "ownRows": dict(before.own_rows),
+        },
+    )
+
+
+def load(artifacts: Artifacts) -> Before:
+    """Reads it back. StateError when the files or the backup are not there."""
+    try:
+        state = json.loads(artifacts.path(STATE_FILE).read_text())
+        baseline = json.loads(artifacts.path(BASELINE_FILE).read_text())
+        before = Before(
+            fingerprint=state["fingerprintBefore"],
+            snapshot=_snapshot(baseline),
+            rows=state["rows"],
+            writes=state["writes"],
+            own_rows=state["ownRows"],
+            backup=Path(state["databaseBackup"]),
+            server_major=state["serverMajor"],
+            migrations=tuple(state["migrations"]),
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise StateError(
+            f"what a rollback of {artifacts.deployment_id} needs cannot be read from {artifacts.directory}: {error}",
+            hint="run the command on the machine that deployed, or bring its artifacts folder here",
+        ) from None
+    if not before.backup.exists():
+        raise StateError(
+            f"the backup {before.backup} of deployment {artifacts.deployment_id} is gone",
+            hint="restore it from where your backups are kept, then run the command again",
+        )
+    return before
+
+
+@dataclass(frozen=True, slots=True)
+class RehearsedSnapshots:
+    """What the verification after a deploy needs of the sandbox."""
+
+    before: Snapshot
+    after: Snapshot
+    emptied: tuple[str, ...]
+
+
+def save_rehearsal(artifacts: Artifacts, before: Snapshot, after: Snapshot, emptied: tuple[str, ...]) -> None:
+    """For ``--dbdeploy-resume``, whose process has no sandbox."""
+    artifacts.write_json(REHEARSAL_FILE, {"before": _plain(before), "after": _plain(after), "emptied": list(emptied)})
+
+
+def load_rehearsal(artifacts: Artifacts) -> RehearsedSnapshots:
+    """StateError when the file is not there."""
+    try:
+        data = json.loads(artifacts.path(REHEARSAL_FILE).read_text())
+        return RehearsedSnapshots(_snapshot(data["before"]), _snapshot(data["after"]), tuple(data["emptied"]))
+    except (OSError, ValueError, KeyError) as error:
+        raise StateError(f"the rehearsal of {artifacts.deployment_id} cannot be read from {artifacts.directory}: {error}") from None
+
+
+def _plain(snapshot: Snapshot) -> dict[str, Any]:
+    return {"serverVersionNum": snapshot.server_version_num, "objects": snapshot.objects}
+
+
+def _snapshot(data: Mapping[str, Any]) -> Snapshot:
+    return Snapshot(data["serverVersionNum"], data["objects"], ())
+
+
+def write_counters(conn: psycopg.Connection[Any]) -> dict[str, int]:
+    """Rows written by anybody since the statistics began, by table: the server's own counters, about a second late."""
+    return {name: written for name, written in conn.execute(query("write_counters")).fetchall()}
+
+
+def rows_written_since(conn: psycopg.Connection[Any], before: Before, *, applied: bool) -> RowsWritten:
+    """Rows that others wrote since the backup: an estimate by statistics, the migrations' own writes taken off."""
+    tables: dict[str, int] = {}
+    for name, written in write_counters(conn).items():
+        if name in before.rows:
+            own = before.own_rows.get(name, 0) if applied else 0
+            others = written - before.writes.get(name, 0) - own
+            if others > 0:
+                tables[name] = others
+    return RowsWritten(sum(tables.values()), exact=False, tables=tables)
+
+
+def put_back(
+    workspace: Workspace,
+    url: DatabaseUrl,
+    before: Before,
+    layout: LayoutReader,
+    *,
+    lose_writes: bool,
+) -> Restored:
+    """Restores the target in place and verifies it. RestoreError when it fails, WritesWouldBeLost when it stops before harm.
+
+    The state that is replaced is dumped to ``failed.dump`` first. Signals wait until the end.
+    """
+    settings = workspace.settings
+    state_schema = settings.state.schema_
+    record = workspace.record.rollback
+    record.strategy = "restore"
+    with (
+        workspace.steps.step("rollback", "roll back", LogPhase.ROLLBACK, testcase=True, backup=str(before.backup)) as step,
+        critical.section(),
+    ):
+        with workspace.connect(url, "rollback", autocommit=True) as conn:
+            record.rows_written = rows_written_since(conn, before, applied=True)
+        if record.rows_written.count:
+            _weigh_writes(workspace, record.rows_written, lose_writes=lose_writes)
+        failed = workspace.artifacts.path("failed.dump")
+        tools = tools_for(before.server_major)
+        dump(url, failed, tools=tools, format="custom", jobs=1, step=step)
+        workspace.record.notes.append(f"the state that was replaced is in {failed}")
+        record.performed = True
+        report = restore(url, before.backup, server_major=before.server_major, keep_schemas=(state_schema,), step=step)
+        with workspace.connect(url, "rollback", autocommit=True) as conn:
+            layout.forget(conn, before.migrations)
+        restored = verify(workspace, url, before, layout)
+        restored.seconds, restored.notes = report.seconds, tuple(report.notes)
+        record.verified = restored.verified
+        if not restored.verified:
+            names = [f"{c.kind} {c.object} ({c.change})" for c in restored.schema[:10]]
+            names += [f"{name}: {found} rows instead of {expected}" for name, (expected, found) in restored.rows.items()]
+            raise RestoreError(f"after the rollback the target is not as it was: {'; '.join(names)}")
+        step.done(f"restored from {before.backup.name} and verified, {report.seconds:.1f} s")
+    return restored
+
+
+def verify(workspace: Workspace, url: DatabaseUrl, before: Before, layout: LayoutReader) -> Restored:
+    """Is the target what it was? Schema and history by fingerprint, and no table with fewer rows than it had."""
+    state_schema = workspace.settings.state.schema_
+    with workspace.connect(url, "verify", read_only=True) as conn:
+        now = read_snapshot(conn, exclude_schemas=(state_schema,))
+        history = read_history(conn, layout)
+        counts = count_rows(conn, user_tables(conn, (state_schema,)))
+    restored = Restored()
+    if fingerprint(now, history) != before.fingerprint:
+        restored.schema = diff(before.snapshot, now) or (_history_differs(),)
+    restored.rows = {name: (rows, counts.get(name, 0)) for name, rows in before.rows.items() if counts.get(name, 0) < rows}
+    return restored
+
+
+def _weigh_writes(workspace: Workspace, written: RowsWritten, *, lose_writes: bool) -> None:
+    tables = ", ".join(f"{name} (about {count})" for name, count in written.tables.items())
+    text = f"about {written.count} rows were written by others since the backup: {tables}"
+    if lose_writes:
+        workspace.record.notes.append(f"{text}; they are in failed.dump")
+        workspace.say(LogPhase.ROLLBACK, Level.WARN, text, tables=dict(written.tables))
+        return
+    raise WritesWouldBeLost(
+        f"{text}; a restore would lose them, so nothing was done",
+        hint="to restore all the same (they stay in failed.dump), set rollback.if_restore_loses_writes: discard in dbdeploy.yaml "
+        f"and run: pytest --dbdeploy-rollback={workspace.record.deployment_id}",
+    )
+
+
+def _history_differs() -> Change:
+    return Change("history", ChangeType.MODIFIED, "migration history", None, None)
+

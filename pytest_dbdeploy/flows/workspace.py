@@ -1,0 +1,134 @@
+"""What every flow has: artifacts, journal, log, record, and the resources that it opened. Closed once, in reverse."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .. import notifiers
+from ..config.load import Settings
+from ..db.connect import connect
+from ..db.url import DatabaseUrl, is_embedded
+from ..errors import DbDeployError
+from ..journal import Journal
+from ..model import ExitStatus, GateRecord, Level, LogPhase, Mode, Outcome
+from ..reports import json_report, log_table
+from ..reports.artifacts import Artifacts, prune
+from ..reports.log import DeploymentLog
+from ..reports.record import RunRecord
+from ..secret import redactor
+from ..steps import Steps
+
+if TYPE_CHECKING:
+    from ..config.models import Environment
+
+
+class Workspace:
+    """The folder, the files and the open resources of one session."""
+
+    def __init__(self, settings: Settings, steps: Steps, mode: Mode, environment: str) -> None:
+        self.settings = settings
+        self.steps = steps
+        self.artifacts = Artifacts.create(settings.artifacts, environment)
+        self.id = self.artifacts.deployment_id
+        self.journal = Journal(self.artifacts.path("journal.jsonl"))
+        self.log = DeploymentLog(self.artifacts.path("deployment.log"), self.id, settings.log.level)
+        self.record = RunRecord(self.id, environment, mode, self.artifacts.directory)
+        self.stack = contextlib.ExitStack()
+        # The journal first: a step is on disk before anybody else hears of it. What listened before (the terminal) comes last.
+        steps.listeners[:0] = [self.journal, self.record.phases, self.log]
+        self.journal.append("session-started", deploymentId=self.id, environment=environment, mode=str(mode))
+
+    def open_database(self, text: str, *, name: str) -> DatabaseUrl:
+        """The URL of a configured database; starts the server of an ``embedded://PATH`` for the life of the session.
+
+        ServerError when it cannot be started.
+        """
+        path = is_embedded(text)
+        if path is None:
+            return DatabaseUrl.parse(text, name=name)
+        from ..db.server import EmbeddedServer
+
+        path = path if path.is_absolute() else self.settings.rootdir / path
+        with self.steps.step("server", f"start embedded server {path.name}", LogPhase.PREFLIGHT) as step:
+            server = self.stack.enter_context(EmbeddedServer.at(path))
+            step.done(f"PostgreSQL {server.major} at {server.url.label}")
+        return server.url
+
+    def connect(self, url: DatabaseUrl, purpose: str, **options: Any) -> Any:
+        """A connection with this project's timeouts; see ``db.connect.connect``."""
+        return connect(url, purpose=purpose, connect_timeout=self.settings.timeouts.connect, **options)
+
+    def say(self, phase: LogPhase, level: Level, text: str, **metadata: Any) -> None:
+        self.steps.message(phase, level, text, **metadata)
+
+    def finish(self, outcome: Outcome, status: ExitStatus) -> None:
+        """The verdict stands; nothing changes it any more."""
+        self.record.finish(outcome, status)
+        self.journal.append("verdict", outcome=str(outcome), exitStatus=int(status))
+
+    def close(self, gates: Sequence[GateRecord], *, log_to: DatabaseUrl | None, finished: bool) -> None:
+        """Alerts, reports, log table; then everything that was opened is closed. Never raises.
+
+        ``finished=False`` leaves the journal open-ended: a person or the next command has to go on.
+        """
+        self.record.gates = list(gates)
+        for work in (
+            self._send_alerts,
+            self._write_reports,
+            lambda: self._write_log_table(log_to),
+            self.stack.close,
+            self._prune,
+            lambda: self.journal.finish() if finished else self.journal.close(),
+        ):
+            try:
+                work()
+            except KeyboardInterrupt:
+                self.record.notes.append("interrupted while finishing")
+            except Exception as error:  # noqa: BLE001 - the verdict stands; what could not be written is said
+                self.record.notes.append(redactor.redact(f"while finishing: {type(error).__name__}: {error}"))
+                self.log.exception(LogPhase.REPORT, "while finishing", error)
+
+    def _send_alerts(self) -> None:
+        record = self.record
+        quiet = (Outcome.NOTHING_TO_DEPLOY, Outcome.DRY_RUN, Outcome.EQUAL, Outcome.DIFFERENT)
+        if record.mode in (Mode.DRY_RUN, Mode.COMPARE) or record.outcome in quiet:
+            return
+        record.alerts = notifiers.send_all(self.settings.alerts, notifiers.message_from(record))
+
+    def _write_reports(self) -> None:
+        record, write = self.record, self.artifacts.write_json
+        write("schema-comparison.json", {"changes": record.changes, "notCompared": record.not_compared})
+        write("evidence.json", record.evidence)
+        if record.plan is not None:
+            write("plan.json", record.plan)
+        write("report.json", json_report.build(record))
+
+    def _write_log_table(self, url: DatabaseUrl | None) -> None:
+        if url is None or not self.settings.log.table:
+            return
+        with self.connect(url, "log") as conn:
+            note = log_table.write(conn, self.settings.state.schema_, self.id, self.log.entries)
+        if note:
+            self.record.notes.append(note)
+
+    def _prune(self) -> None:
+        backup = self.settings.backup
+        prune(self.settings.artifacts, keep=backup.keep, max_age=backup.max_age, backups=backup.directory)
+
+    def workdir(self, name: str) -> Path:
+        path = self.artifacts.path(name)
+        path.mkdir(mode=0o700, exist_ok=True)
+        return path
+
+
+def error_text(error: BaseException) -> str:
+    """What a person is told of an error: message and hint, without secrets, never a traceback."""
+    if isinstance(error, DbDeployError):
+        return redactor.redact(str(error))
+    if isinstance(error, KeyboardInterrupt):
+        return f"interrupted ({error})" if str(error) else f"interrupted ({signal.Signals.SIGINT.name})"
+    return redactor.redact(f"{type(error).__name__}: {error}")
