@@ -33,7 +33,7 @@ values (%s, %s, %s, %s, %s, %s::jsonb, %s, %s)
 _LONGEST_INTEGER = 2**31 - 1
 
 
-def write_entries(
+def write(
     conn: psycopg.Connection[tuple[object, ...]], schema: str, deployment_id: str, entries: Iterable[LogEntry]
 ) -> str | None:
     """Writes ``entries`` in one transaction, which is committed unless ``conn`` was in one already.
@@ -43,7 +43,7 @@ def write_entries(
     try:
         rows = [_row(deployment_id, entry) for entry in entries]
         if rows:
-            _write(conn, schema, rows)
+            _insert(conn, schema, rows)
     except Exception as error:  # noqa: BLE001 - whatever it is, the deployment is over and its verdict stands
         diag = getattr(error, "diag", None)
         why = (diag and diag.message_primary) or str(error).strip() or type(error).__name__
@@ -53,7 +53,9 @@ def write_entries(
     return None
 
 
-def _write(conn: psycopg.Connection[tuple[object, ...]], schema: str, rows: list[tuple[object, ...]]) -> None:
+def _insert(
+    conn: psycopg.Connection[tuple[object, ...]], schema: str, rows: list[tuple[object, ...]]
+) -> None:
     from psycopg import sql
 
     table = sql.Identifier(schema, "deployment_logs")

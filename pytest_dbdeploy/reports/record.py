@@ -42,7 +42,7 @@ _NOT_REACHED = {GateOutcome.NOT_RUN, GateOutcome.DESELECTED, GateOutcome.SKIPPED
 
 @dataclass(frozen=True, slots=True)
 class PhaseRecord:
-    """``status``: running, passed, failed, skipped."""
+    """A phase that began. ``status``: passed or failed."""
 
     name: LogPhase
     status: str
@@ -129,6 +129,8 @@ class Phases:
 class RunRecord:
     """Filled by the flow as it goes. ``environment``: its name; for a comparison the compared names, with a comma between.
 
+    ``samples``: what of users' rows may be shown (``reports.samples``: none, keys, values).
+    ``protected``: whether the environment needs an approval.
     ``what_stands_where``: lines for people, such as ``target   dev (localhost:5432/shop): as it was``.
     ``next_commands``: whole command lines, to copy. ``deployed_commit``: what the code's part pushed, or None.
     No field may hold a secret; what is written from it is redacted once more.
@@ -138,6 +140,8 @@ class RunRecord:
     environment: str
     mode: Mode
     artifacts: Path
+    samples: str = "keys"
+    protected: bool = False
     started: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
     finished: dt.datetime | None = None
     outcome: Outcome | None = None

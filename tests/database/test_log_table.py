@@ -10,7 +10,7 @@ import pytest
 from pytest_dbdeploy.db.server import EmbeddedServer
 from pytest_dbdeploy.model import Level, LogPhase
 from pytest_dbdeploy.reports.log import LogEntry
-from pytest_dbdeploy.reports.log_table import write_entries
+from pytest_dbdeploy.reports.log_table import write
 from pytest_dbdeploy.secret import redactor
 
 NOW = dt.datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=dt.UTC)
@@ -37,7 +37,7 @@ def entry(message="hello", **values):
 
 
 def test_entries_become_rows(conn):
-    note = write_entries(
+    note = write(
         conn,
         "dbdeploy",
         "deploy-dev-1",
@@ -56,8 +56,8 @@ def test_entries_become_rows(conn):
 
 
 def test_the_table_has_its_two_indexes_and_a_second_batch_is_added(conn):
-    assert write_entries(conn, "My Schema", "a", [entry()]) is None
-    assert write_entries(conn, "My Schema", "b", [entry()]) is None
+    assert write(conn, "My Schema", "a", [entry()]) is None
+    assert write(conn, "My Schema", "b", [entry()]) is None
     assert conn.execute('select count(*) from "My Schema".deployment_logs').fetchone() == (2,)
     indexes = conn.execute(
         "select indexname from pg_indexes where schemaname = 'My Schema' and indexname not like '%pkey' order by 1"
@@ -66,14 +66,14 @@ def test_the_table_has_its_two_indexes_and_a_second_batch_is_added(conn):
 
 
 def test_a_role_that_may_only_insert_needs_no_more(conn):
-    assert write_entries(conn, "dbdeploy", "a", [entry()]) is None
+    assert write(conn, "dbdeploy", "a", [entry()]) is None
     conn.execute("drop role if exists only_insert")
     conn.execute("create role only_insert")
     conn.execute("grant usage on schema dbdeploy to only_insert")
     conn.execute("grant insert on dbdeploy.deployment_logs to only_insert")
     conn.execute("set session authorization only_insert")
     conn.commit()
-    assert write_entries(conn, "dbdeploy", "b", [entry()]) is None
+    assert write(conn, "dbdeploy", "b", [entry()]) is None
 
 
 def test_a_missing_privilege_is_a_note(conn):
@@ -81,7 +81,7 @@ def test_a_missing_privilege_is_a_note(conn):
     conn.execute("create role may_nothing")
     conn.execute("set session authorization may_nothing")
     conn.commit()
-    note = write_entries(conn, "dbdeploy", "a", [entry()])
+    note = write(conn, "dbdeploy", "a", [entry()])
     assert note is not None
     assert note.startswith(
         "the log was not written to dbdeploy.deployment_logs on the target: permission denied"
@@ -90,18 +90,18 @@ def test_a_missing_privilege_is_a_note(conn):
 
 def test_a_lost_connection_is_a_note(conn):
     conn.close()
-    assert "closed" in (write_entries(conn, "dbdeploy", "a", [entry()]) or "")
+    assert "closed" in (write(conn, "dbdeploy", "a", [entry()]) or "")
 
 
 def test_a_failed_transaction_is_a_note(conn):
     with pytest.raises(psycopg.Error):
         conn.execute("select 1/0")
-    assert "transaction" in (write_entries(conn, "dbdeploy", "a", [entry()]) or "")
+    assert "transaction" in (write(conn, "dbdeploy", "a", [entry()]) or "")
 
 
 def test_no_secret_and_no_character_that_the_server_refuses_gets_in(conn):
     redactor.register("gr33n-eggs")
     odd = entry("gr33n-eggs\x00 \udcff", metadata={"\x00": "gr33n-eggs\x00"}, stack_trace="gr33n-eggs\x00")
-    assert write_entries(conn, "dbdeploy", "a", [odd]) is None
+    assert write(conn, "dbdeploy", "a", [odd]) is None
     row = conn.execute("select message || metadata || stack_trace from dbdeploy.deployment_logs").fetchone()
     assert "gr33n" not in row[0]
