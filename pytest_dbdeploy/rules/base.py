@@ -1,0 +1,98 @@
+"""What a rule is, and which statement made a change. No I/O."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..compare.names import split_name
+from ..model import Change, Finding, Severity, StatementEvidence
+
+Check = Callable[[Sequence[Change], Sequence[StatementEvidence]], list[Finding]]
+
+_COMMENTS = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+_EXCERPT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A kind of change, or of evidence, that breaks something.
+
+    ``name``: kebab-case; its page is docs/rules/<name>.md. ``default``: what the policy says of it unless told otherwise.
+    ``summary``: one line. ``check``: folded changes and evidence to one finding for each thing found; a rule about changes
+    must not need the evidence to find them, only to say where they come from.
+    """
+
+    name: str
+    default: Severity
+    summary: str
+    check: Check
+
+
+class Acknowledgement(Protocol):
+    """An entry of ``acknowledge``: a change that somebody wants in spite of the rule. Globs in ``object`` and ``migration``.
+
+    ``until``: the last day on which it counts. An attribute that is None leaves that open.
+    """
+
+    @property
+    def rule(self) -> str: ...
+    @property
+    def object(self) -> str | None: ...
+    @property
+    def migration(self) -> str | None: ...
+    @property
+    def until(self) -> dt.date | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Responsible:
+    """The statement that made a change. ``place``: ``file:line``."""
+
+    migration: str
+    file: str
+    place: str
+    statement: str
+    rename: bool
+
+
+def responsible(change: Change, evidence: Sequence[StatementEvidence]) -> Responsible | None:
+    """The statement that dropped the object, by what was measured; else the last that changes schema and names it."""
+    found = next((e for e in evidence if any(d.object == change.object for d in e.dropped)), None)
+    if found is None:
+        found = next((e for e in reversed(evidence) if _names(e, change)), None)
+    if found is None:
+        return None
+    text = " ".join(_COMMENTS.sub(" ", found.statement).split())
+    return Responsible(
+        found.migration,
+        found.file,
+        f"{found.file}:{found.line}",
+        text if len(text) <= _EXCERPT else text[: _EXCERPT - 1] + "…",
+        re.search(r"\brename\b", text, re.IGNORECASE) is not None,
+    )
+
+
+def _names(evidence: StatementEvidence, change: Change) -> bool:
+    if not (evidence.tag or "").startswith(("ALTER", "DROP", "CREATE")):
+        return False
+    try:
+        parts = split_name(change.object)
+    except ValueError:
+        return False
+    # Of a column, the table too; the schema is often left out.
+    text = _COMMENTS.sub(" ", evidence.statement).lower()
+    return all(re.search(rf"(?<![\w$]){re.escape(part.lower())}(?![\w$])", text) for part in parts[1:])
+
+
+def acknowledge_hint(rule: str, change: Change, where: Responsible | None) -> str:
+    """How to let a change pass that is meant."""
+    file = where.file if where else "the migration"
+    return (
+        f"If it is meant, acknowledge it in {file}:\n"
+        f"    -- dbdeploy: allow {rule} {change.object} (why)\n"
+        f"or under acknowledge in dbdeploy.yaml. See docs/rules/{rule}.md."
+    )
