@@ -37,7 +37,9 @@ def check_health(app_url: str, health: Health, *, patient: bool, step: Step | No
         try:
             response = requests.get(url, headers=dict(health.headers), timeout=left, allow_redirects=False)
             good = response.status_code == health.expect_status
-            message = f"GET {health.path} answered {response.status_code}" + ("" if good else f", expected {health.expect_status}")
+            message = f"GET {health.path} answered {response.status_code}" + (
+                "" if good else f", expected {health.expect_status}"
+            )
         except requests.RequestException as error:
             good, message = False, f"GET {health.path} gave no answer ({type(error).__name__})"
         now = time.monotonic()

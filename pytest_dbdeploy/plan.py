@@ -80,7 +80,9 @@ def _read_target(
     units = tuple(initial_units(layout.group(history.pending)))
     notes = list(plan.notes) + list(url.notes)
     if facts.user_tables and not history.exists and history.pending:
-        notes.append(f"the target has {facts.user_tables} tables but no migration history: all migrations are pending")
+        notes.append(
+            f"the target has {facts.user_tables} tables but no migration history: all migrations are pending"
+        )
     plan = replace(
         plan,
         migrations=history.pending,

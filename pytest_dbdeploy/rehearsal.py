@@ -85,7 +85,9 @@ class Observer:
             return
         locks = self._read_locks()
         lsn = self._read_lsn()
-        evidence = replace(evidence, locks=self._new_locks(locks, evidence.statement), wal_bytes=lsn - self._lsn)
+        evidence = replace(
+            evidence, locks=self._new_locks(locks, evidence.statement), wal_bytes=lsn - self._lsn
+        )
         self._locks, self._lsn = locks, lsn
         if tag != "SET":  # a query before SET TRANSACTION ISOLATION LEVEL would break it
             counters = self._read_counters(conn)
@@ -111,7 +113,8 @@ class Observer:
 
     def _read_locks(self) -> set[tuple[int, str]]:
         rows = self.monitor.execute(
-            "select relation, mode from pg_locks where pid = %s and locktype = 'relation' and granted", [self._pid]
+            "select relation, mode from pg_locks where pid = %s and locktype = 'relation' and granted",
+            [self._pid],
         ).fetchall()
         return {(oid, mode) for oid, mode in rows if oid in self.names and self.kinds[oid] not in "iIS"}
 
@@ -136,11 +139,15 @@ class Observer:
                 (rebuilt if self.kinds[oid] in "iI" else rewritten).append(name)
             # the counters of an aborted transaction may still be in the old reading: never below zero
             written = RowCounts(
-                max(0, new.inserted - old.inserted), max(0, new.updated - old.updated), max(0, new.deleted - old.deleted)
+                max(0, new.inserted - old.inserted),
+                max(0, new.updated - old.updated),
+                max(0, new.deleted - old.deleted),
             )
             if written != RowCounts():
                 rows[name] = written
-        return replace(evidence, rewritten=tuple(sorted(rewritten)), rebuilt=tuple(sorted(rebuilt)), rows=rows)
+        return replace(
+            evidence, rewritten=tuple(sorted(rewritten)), rebuilt=tuple(sorted(rebuilt)), rows=rows
+        )
 
 
 def rehearse(
@@ -175,7 +182,9 @@ def rehearse(
             step.progress(f"{sum(len(u.statements) for u in done)} of {total} statements")
     order = {name: i for i, name in enumerate(migrations)}
     refs = sorted(observer.evidence, key=lambda ref: (order[ref.migration], ref.index))
-    return Rehearsal(tuple(observer.evidence[r] for r in refs), (*done, *queue), time.perf_counter() - started, error)
+    return Rehearsal(
+        tuple(observer.evidence[r] for r in refs), (*done, *queue), time.perf_counter() - started, error
+    )
 
 
 def _split(unit: Unit, failure: StatementFailed) -> list[Unit] | None:
@@ -192,4 +201,4 @@ def _split(unit: Unit, failure: StatementFailed) -> list[Unit] | None:
 def _names(statement: str, relation: str) -> bool:
     """Whether the statement's text names the relation: its bare name as a word, quoted or not."""
     bare = relation.rsplit(".", 1)[-1].strip('"')
-    return re.search(rf'(?<![\w$]){re.escape(bare)}(?![\w$])', statement, re.IGNORECASE) is not None
+    return re.search(rf"(?<![\w$]){re.escape(bare)}(?![\w$])", statement, re.IGNORECASE) is not None

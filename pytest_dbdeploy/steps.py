@@ -69,7 +69,9 @@ class Steps:
         self.listeners: list[StepListener] = []
 
     @contextmanager
-    def step(self, name: str, title: str, phase: LogPhase, *, testcase: bool = False, **data: Any) -> Iterator[Step]:
+    def step(
+        self, name: str, title: str, phase: LogPhase, *, testcase: bool = False, **data: Any
+    ) -> Iterator[Step]:
         """Runs one step; an exception ends it as failed and goes on."""
         step = Step(name, title, phase, testcase, dict(data), _steps=self)
         step.started = time.time()

@@ -28,7 +28,9 @@ def initial_units(groups: Iterable[Sequence[Migration]]) -> list[Unit]:
 def split_off(unit: Unit, ref: StatementRef) -> list[Unit]:
     """The unit with ``ref`` run on its own, outside a transaction block."""
     at = unit.statements.index(ref)
-    return _with_records([(unit.statements[:at], True), ((ref,), False), (unit.statements[at + 1 :], True)], unit.records)
+    return _with_records(
+        [(unit.statements[:at], True), ((ref,), False), (unit.statements[at + 1 :], True)], unit.records
+    )
 
 
 def split_before(unit: Unit, ref: StatementRef) -> list[Unit]:
@@ -68,6 +70,11 @@ def _with_records(parts: Sequence[_Part], records: Sequence[str]) -> list[Unit]:
     placed: list[list[str]] = [[] for _ in parts]
     at = 0
     for name in records:
-        at = max([at, *(i for i, (refs, _) in enumerate(parts) if any(ref.migration == name for ref in refs))])
+        at = max(
+            [at, *(i for i, (refs, _) in enumerate(parts) if any(ref.migration == name for ref in refs))]
+        )
         placed[at].append(name)
-    return [Unit(refs, transactional, tuple(names)) for (refs, transactional), names in zip(parts, placed, strict=True)]
+    return [
+        Unit(refs, transactional, tuple(names))
+        for (refs, transactional), names in zip(parts, placed, strict=True)
+    ]

@@ -12,4 +12,7 @@ def test_application_is_healthy(_dbdeploy_checks):
     if not before.healthy:
         not_applicable(f"the application was unhealthy before the deployment: {before.message}")
     if not after.healthy:
-        pytest.fail(f"the application was healthy before the deployment and is not now: {after.message}", pytrace=False)
+        pytest.fail(
+            f"the application was healthy before the deployment and is not now: {after.message}",
+            pytrace=False,
+        )

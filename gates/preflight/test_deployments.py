@@ -6,7 +6,8 @@ import pytest
 def test_no_deployment_is_running(_dbdeploy_checks):
     if _dbdeploy_checks["lock_holder"]:
         pytest.fail(
-            f"another deployment holds the deployment lock: {_dbdeploy_checks['lock_holder']}\nwait until it has ended", pytrace=False
+            f"another deployment holds the deployment lock: {_dbdeploy_checks['lock_holder']}\nwait until it has ended",
+            pytrace=False,
         )
 
 

@@ -13,16 +13,26 @@ def git(dbdeploy_plan):
 
 
 def test_migrations_and_gates_are_committed(git, _dbdeploy_checks):
-    dirty = [name for name in git.dirty if name in _dbdeploy_checks["migration_files"] or _is_gate(name, _dbdeploy_checks["gate_paths"])]
+    dirty = [
+        name
+        for name in git.dirty
+        if name in _dbdeploy_checks["migration_files"] or _is_gate(name, _dbdeploy_checks["gate_paths"])
+    ]
     if dirty:
-        pytest.fail(f"pending migrations or gates that are not committed: {', '.join(dirty)}\ncommit them first", pytrace=False)
+        pytest.fail(
+            f"pending migrations or gates that are not committed: {', '.join(dirty)}\ncommit them first",
+            pytrace=False,
+        )
 
 
 @pytest.mark.dbdeploy(severity="warn")
 def test_working_tree_is_clean(git):
     if git.dirty:
         more = " ..." if len(git.dirty) > 5 else ""
-        pytest.fail(f"{len(git.dirty)} uncommitted files, which are not deployed: {', '.join(git.dirty[:5])}{more}", pytrace=False)
+        pytest.fail(
+            f"{len(git.dirty)} uncommitted files, which are not deployed: {', '.join(git.dirty[:5])}{more}",
+            pytrace=False,
+        )
 
 
 def _is_gate(name, paths):

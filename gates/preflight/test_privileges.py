@@ -37,7 +37,10 @@ def test_state_can_be_written(target, dbdeploy_target, _dbdeploy_checks):
         [schema],
     )[0]
     if not row["usage"] or not (row["writable"] if row["exists"] else row["create"]):
-        pytest.fail(f"role {target.user} may not write to {schema}.deployments, where the deployment's state is kept", pytrace=False)
+        pytest.fail(
+            f"role {target.user} may not write to {schema}.deployments, where the deployment's state is kept",
+            pytrace=False,
+        )
 
 
 def test_row_security_hides_nothing(target, dbdeploy_target):

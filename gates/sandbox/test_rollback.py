@@ -10,5 +10,8 @@ def test_way_back_was_rehearsed(_dbdeploy_checks):
     if rollback["skipped"]:
         not_applicable(rollback["skipped"])
     if rollback["error"]:
-        pytest.fail(f"the rollback did not hold on the clone, so nothing is deployed: {rollback['error']}", pytrace=False)
+        pytest.fail(
+            f"the rollback did not hold on the clone, so nothing is deployed: {rollback['error']}",
+            pytrace=False,
+        )
     assert rollback["rehearsed"]

@@ -46,7 +46,11 @@ class StatementFailed(ApplyError):
         lines = [f"{place}: {self.error.message}"]
         if self.error.sqlstate:
             lines[0] += f" (SQLSTATE {self.error.sqlstate})"
-        lines += [f"{label}: {text}" for label, text in (("detail", self.error.detail), ("server's hint", self.error.hint)) if text]
+        lines += [
+            f"{label}: {text}"
+            for label, text in (("detail", self.error.detail), ("server's hint", self.error.hint))
+            if text
+        ]
         super().__init__("\n".join(lines))
 
 
@@ -54,7 +58,9 @@ def statement_error(error: psycopg.Error) -> StatementError:
     """The server's words, without secrets."""
     diag = error.diag
     message = diag.message_primary or str(error).strip() or type(error).__name__
-    return StatementError(error.sqlstate, _clean(message) or "", _clean(diag.message_detail), _clean(diag.message_hint))
+    return StatementError(
+        error.sqlstate, _clean(message) or "", _clean(diag.message_detail), _clean(diag.message_hint)
+    )
 
 
 def excerpt(statement: Statement, width: int = 100) -> str:
@@ -80,7 +86,9 @@ def run_unit(
     """
     for name, seconds in (("lock_timeout", lock_timeout), ("statement_timeout", statement_timeout)):
         if seconds is not None:
-            conn.execute(sql.SQL("set {} = {}").format(sql.Identifier(name), sql.Literal(f"{round(seconds * 1000)}ms")))
+            conn.execute(
+                sql.SQL("set {} = {}").format(sql.Identifier(name), sql.Literal(f"{round(seconds * 1000)}ms"))
+            )
     if watcher:
         watcher.unit_started(conn, unit)
     if not unit.transactional:
@@ -104,7 +112,11 @@ def run_unit(
 
 
 def run_unit_with_retries(
-    run: Callable[[], None], *, retries: int, on_retry: Callable[[int, StatementFailed], None], again: bool = True
+    run: Callable[[], None],
+    *,
+    retries: int,
+    on_retry: Callable[[int, StatementFailed], None],
+    again: bool = True,
 ) -> None:
     """Runs ``run`` again while locks are not to be had, with growing, jittered pauses of at most 5 s.
 
@@ -114,7 +126,11 @@ def run_unit_with_retries(
         try:
             return run()
         except StatementFailed as failure:
-            if not again or attempt == retries or failure.error.sqlstate not in (LOCK_NOT_AVAILABLE, DEADLOCK):
+            if (
+                not again
+                or attempt == retries
+                or failure.error.sqlstate not in (LOCK_NOT_AVAILABLE, DEADLOCK)
+            ):
                 raise
             on_retry(attempt + 1, failure)
             time.sleep(random.uniform(0.5, 1.0) * min(5.0, 0.1 * 2**attempt))
@@ -125,7 +141,10 @@ def records_of(units: Sequence[Unit]) -> list[str]:
 
 
 def _run_statement(
-    conn: psycopg.Connection[Any], ref: StatementRef, migrations: Mapping[str, Migration], watcher: Watcher | None
+    conn: psycopg.Connection[Any],
+    ref: StatementRef,
+    migrations: Mapping[str, Migration],
+    watcher: Watcher | None,
 ) -> None:
     migration = migrations[ref.migration]
     statement = migration.statements[ref.index]
@@ -135,7 +154,9 @@ def _run_statement(
         # Bytes go to the server as they are: no parameters, no % to double, one simple-protocol message as psql sends it.
         cursor = conn.execute(statement.sql.encode())
     except psycopg.Error as error:
-        raise StatementFailed(f"{migration.file}:{statement.line}: {excerpt(statement, 60)}", error, ref) from None
+        raise StatementFailed(
+            f"{migration.file}:{statement.line}: {excerpt(statement, 60)}", error, ref
+        ) from None
     if watcher:
         watcher.statement_ended(conn, ref, cursor.statusmessage)
 

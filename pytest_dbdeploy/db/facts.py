@@ -17,7 +17,10 @@ def read_facts(conn: psycopg.Connection[Any], *, host: str, port: int, state_sch
     with conn.cursor(row_factory=dict_row) as cursor:
         facts = cursor.execute(query("target_facts"), parameters).fetchone() or {}
         relations = cursor.execute(query("target_relations"), parameters).fetchall()
-        extensions = {row["extname"]: row["extversion"] for row in cursor.execute("select extname, extversion from pg_extension order by 1")}
+        extensions = {
+            row["extname"]: row["extversion"]
+            for row in cursor.execute("select extname, extversion from pg_extension order by 1")
+        }
     return TargetFacts(
         **facts,
         host=host,

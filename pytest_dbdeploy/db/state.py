@@ -75,7 +75,9 @@ class StateTable:
         self.table = sql.Identifier(schema, "deployments")
 
     def exists(self, conn: psycopg.Connection[Any]) -> bool:
-        row = conn.execute("select to_regclass(format('%%I.deployments', %s::text)) is not null", [self.schema]).fetchone()
+        row = conn.execute(
+            "select to_regclass(format('%%I.deployments', %s::text)) is not null", [self.schema]
+        ).fetchone()
         return bool(row and row[0])
 
     def create(self, conn: psycopg.Connection[Any]) -> None:
@@ -83,7 +85,9 @@ class StateTable:
         try:
             with conn.transaction():
                 if not _schema_exists(conn, self.schema):
-                    conn.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(self.schema)))
+                    conn.execute(
+                        sql.SQL("create schema if not exists {}").format(sql.Identifier(self.schema))
+                    )
                 conn.execute(_TABLE.format(self.table))
         except psycopg.Error as error:
             raise StateError(
@@ -92,7 +96,9 @@ class StateTable:
                 "(state.schema in dbdeploy.yaml names it)",
             ) from None
 
-    def insert(self, conn: psycopg.Connection[Any], deployment_id: str, environment: str, **values: Any) -> None:
+    def insert(
+        self, conn: psycopg.Connection[Any], deployment_id: str, environment: str, **values: Any
+    ) -> None:
         columns: dict[str, Any] = {
             "id": deployment_id,
             "environment": environment,
@@ -119,10 +125,14 @@ class StateTable:
         for column, value in values.items():
             assignments.append(sql.SQL("{} = %s").format(sql.Identifier(column)))
             parameters.append(value)
-        statement = sql.SQL("update {} set {} where id = %s").format(self.table, sql.SQL(", ").join(assignments))
+        statement = sql.SQL("update {} set {} where id = %s").format(
+            self.table, sql.SQL(", ").join(assignments)
+        )
         with self._guard(), conn.transaction():
             if conn.execute(statement, [*parameters, deployment_id]).rowcount != 1:
-                raise StateError(f"the row of deployment {deployment_id} is gone from {self.schema}.deployments on the target")
+                raise StateError(
+                    f"the row of deployment {deployment_id} is gone from {self.schema}.deployments on the target"
+                )
 
     def find(self, conn: psycopg.Connection[Any], deployment_id: str) -> DeploymentRow | None:
         rows = self._select(conn, sql.SQL("where id = %s"), [deployment_id])
@@ -131,7 +141,9 @@ class StateTable:
     def last(self, conn: psycopg.Connection[Any], environment: str) -> DeploymentRow | None:
         """The newest deployment that changed the target (aborted ones did not)."""
         rows = self._select(
-            conn, sql.SQL("where environment = %s and state <> 'aborted' order by started desc, id desc limit 1"), [environment]
+            conn,
+            sql.SQL("where environment = %s and state <> 'aborted' order by started desc, id desc limit 1"),
+            [environment],
         )
         return rows[0] if rows else None
 
@@ -139,16 +151,22 @@ class StateTable:
         """Deployments after ``row`` that still stand on the target, newest first."""
         return self._select(
             conn,
-            sql.SQL("where started > %s and id <> %s and state not in ('aborted', 'rolled_back') order by started desc"),
+            sql.SQL(
+                "where started > %s and id <> %s and state not in ('aborted', 'rolled_back') order by started desc"
+            ),
             [row.started, row.id],
         )
 
     def unfinished(self, conn: psycopg.Connection[Any]) -> list[DeploymentRow]:
         if not self.exists(conn):
             return []
-        return self._select(conn, sql.SQL("where state <> all(%s) order by started"), [[s.value for s in FINISHED]])
+        return self._select(
+            conn, sql.SQL("where state <> all(%s) order by started"), [[s.value for s in FINISHED]]
+        )
 
-    def _select(self, conn: psycopg.Connection[Any], where: sql.Composable, parameters: Sequence[Any]) -> list[DeploymentRow]:
+    def _select(
+        self, conn: psycopg.Connection[Any], where: sql.Composable, parameters: Sequence[Any]
+    ) -> list[DeploymentRow]:
         if not self.exists(conn):
             return []
         statement = sql.SQL(
@@ -156,7 +174,10 @@ class StateTable:
             "started, updated, finished from {} {}"
         ).format(self.table, where)
         with conn.cursor(row_factory=dict_row) as cursor:
-            return [DeploymentRow(**{**row, "state": State(row["state"])}) for row in cursor.execute(statement, parameters).fetchall()]
+            return [
+                DeploymentRow(**{**row, "state": State(row["state"])})
+                for row in cursor.execute(statement, parameters).fetchall()
+            ]
 
     def _guard(self) -> _Guard:
         return _Guard(self.schema)
@@ -172,7 +193,9 @@ class _Guard:
 
     def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
         if isinstance(error, psycopg.Error):
-            raise StateError(f"the deployment's state cannot be written to {self.schema}.deployments on the target: {_message(error)}") from None
+            raise StateError(
+                f"the deployment's state cannot be written to {self.schema}.deployments on the target: {_message(error)}"
+            ) from None
 
 
 def take_lock(conn: psycopg.Connection[Any]) -> None:
@@ -196,7 +219,9 @@ def check_lock(conn: psycopg.Connection[Any]) -> None:
             [LOCK_KEY, LOCK_KEY],
         ).fetchone()
     except psycopg.Error as error:
-        raise LockError(f"the connection that holds the deployment lock was lost: {_message(error)}") from None
+        raise LockError(
+            f"the connection that holds the deployment lock was lost: {_message(error)}"
+        ) from None
     if not (row and row[0]):
         raise LockError("the deployment lock on the target was lost")
 
@@ -212,7 +237,9 @@ def lock_holder(conn: psycopg.Connection[Any]) -> str | None:
     ).fetchone()
     if not row:
         return None
-    since = f", since {row[3]:%Y-%m-%d %H:%M:%S}" if row[3] else ""  # hidden from roles without pg_read_all_stats
+    since = (
+        f", since {row[3]:%Y-%m-%d %H:%M:%S}" if row[3] else ""
+    )  # hidden from roles without pg_read_all_stats
     return f"{row[0] or 'unnamed session'} of {row[1]} from {row[2]}{since}"
 
 

@@ -33,7 +33,9 @@ class CompareFlow:
         self.sides = settings.compared  # (label, Environment) twice
 
     def prepare(self) -> None:
-        self.workspace = Workspace(self.settings, self.steps, self.mode, "-".join(label for label, _ in self.sides))
+        self.workspace = Workspace(
+            self.settings, self.steps, self.mode, "-".join(label for label, _ in self.sides)
+        )
         self.record = self.workspace.record
         self.record.environment = ",".join(label for label, _ in self.sides)
 
@@ -53,7 +55,9 @@ class CompareFlow:
             return Close(f"not comparable: {text.splitlines()[0]}")
         except Exception as error:  # noqa: BLE001 - no traceback for users; it is in deployment.log
             self.workspace.log.exception(LogPhase.PREFLIGHT, "internal error", error)
-            self.record.decision = Decision(Verdict.INCOMPLETE, (Reason("internal-error", error_text(error)),))
+            self.record.decision = Decision(
+                Verdict.INCOMPLETE, (Reason("internal-error", error_text(error)),)
+            )
             return Close("internal error")
 
     def _compare(self) -> dict[str, Any]:
@@ -66,7 +70,9 @@ class CompareFlow:
                 snapshot, found = self._read(url)
                 snapshots.append(snapshot)
                 rows.append(found)
-                step.done(f"{sum(len(names) for names in snapshot.objects.values())} objects, {len(found)} tables")
+                step.done(
+                    f"{sum(len(names) for names in snapshot.objects.values())} objects, {len(found)} tables"
+                )
         changes = diff(*snapshots)
         self.record.changes = list(changes)
         self.record.not_compared = [n for s in snapshots for n in s.not_compared]
@@ -92,7 +98,9 @@ class CompareFlow:
         decision = decide(ledger.gates, ledger.problems, ended=_PHASES)
         self.record.decision = self.record.decision or decision
         equal = decision.verdict is Verdict.DEPLOY
-        self._end(Outcome.EQUAL if equal else Outcome.DIFFERENT, ExitStatus.OK if equal else ExitStatus.ABORTED)
+        self._end(
+            Outcome.EQUAL if equal else Outcome.DIFFERENT, ExitStatus.OK if equal else ExitStatus.ABORTED
+        )
 
     def _end(self, outcome: Outcome, status: ExitStatus) -> None:
         self.exit_status = status
@@ -100,7 +108,9 @@ class CompareFlow:
 
     def abandon(self, why: str, ledger: Ledger, *, interrupted: bool) -> None:
         if self.record.outcome is None:
-            self.record.decision = Decision(Verdict.INCOMPLETE, (Reason("interrupted" if interrupted else "abandoned", why),))
+            self.record.decision = Decision(
+                Verdict.INCOMPLETE, (Reason("interrupted" if interrupted else "abandoned", why),)
+            )
             status = ExitStatus.INTERRUPTED if interrupted else ExitStatus.ABORTED
             self._end(Outcome.INTERRUPTED if interrupted else Outcome.DIFFERENT, status)
 

@@ -18,7 +18,19 @@ from ..decision import decide
 from ..errors import ConfigError, DbDeployError, LayoutError
 from ..health import HealthCheck, check_health
 from ..layouts import find_layout
-from ..model import Decision, ExitStatus, Gate, GateRecord, Level, LogPhase, Mode, Outcome, Phase, Reason, Verdict
+from ..model import (
+    Decision,
+    ExitStatus,
+    Gate,
+    GateRecord,
+    Level,
+    LogPhase,
+    Mode,
+    Outcome,
+    Phase,
+    Reason,
+    Verdict,
+)
 from ..plan import Planned, make_plan, plan_hash, read_history
 from ..releasers import git
 from ..reports import terminal
@@ -56,7 +68,9 @@ class DeployFlow:
 
     def prepare(self) -> None:
         try:
-            self.layout = find_layout(self.settings.migrations, self.settings.rootdir, self.settings.state.schema_)
+            self.layout = find_layout(
+                self.settings.migrations, self.settings.rootdir, self.settings.state.schema_
+            )
             self.layout.migrations()
         except LayoutError as error:
             raise ConfigError(error.message, hint=error.hint) from None
@@ -74,7 +88,9 @@ class DeployFlow:
     def _plan(self) -> Planned:
         target_error = None
         try:
-            self.url = self.workspace.open_database(self.environment.database.reveal(), name=self.environment.name)
+            self.url = self.workspace.open_database(
+                self.environment.database.reveal(), name=self.environment.name
+            )
         except ConfigError:
             raise
         except DbDeployError as error:
@@ -98,7 +114,10 @@ class DeployFlow:
     def public_facts(self) -> dict[str, Any]:
         plan = self.planned.plan
         relations = plan.target.relations if plan.target else ()
-        return {"tables": [r.name for r in relations if r.kind in ("table", "partitioned table")], "rules": list(RULES)}
+        return {
+            "tables": [r.name for r in relations if r.kind in ("table", "partitioned table")],
+            "rules": list(RULES),
+        }
 
     def collected(self, ledger: Ledger) -> None:
         gates = [Gate(g.nodeid, g.phase, g.severity) for g in ledger.gates]
@@ -115,7 +134,9 @@ class DeployFlow:
         if given and len(given) >= 8 and plan.hash.startswith(given.lower()):
             return
         why = "needs an approval" if not given else f"was given an approval for another plan ({given[:12]})"
-        raise ConfigError(f"environment {plan.environment} is protected and {why}; nothing was touched\n\n{terminal.plan_text(plan)}")
+        raise ConfigError(
+            f"environment {plan.environment} is protected and {why}; nothing was touched\n\n{terminal.plan_text(plan)}"
+        )
 
     # -- boundaries ----------------------------------------------------------------------------------------------
 
@@ -194,7 +215,9 @@ class DeployFlow:
                 self.health_after = check_health(
                     self.environment.app_url, self.environment.health, patient=self.health.healthy, step=step
                 )
-            step.done(f"{len(self.rehearsed.changes)} changes rehearsed, {len(self.verification.missing)} missing on the target")
+            step.done(
+                f"{len(self.rehearsed.changes)} changes rehearsed, {len(self.verification.missing)} missing on the target"
+            )
         return self._context(
             {
                 **self._sandbox_context(self.rehearsed),
@@ -230,19 +253,24 @@ class DeployFlow:
 
     def _keep(self) -> None:
         assert self.work is not None
-        try:
-            with self.steps.step("keep", "keep", LogPhase.POST_DEPLOY) as step:
-                self.work.keep()
-                step.done("every gate passed")
-        except DbDeployError as error:
-            self.record.notes.append(f"the deployment stands and was verified, but its row says it is unfinished: {error_text(error)}")
-            self.record.next_commands.append(f"pytest --dbdeploy-resume={self.workspace.id}")
-        self._end(Outcome.DEPLOYED, ExitStatus.OK)
+        with critical.section(final=True):
+            try:
+                with self.steps.step("keep", "keep", LogPhase.POST_DEPLOY) as step:
+                    self.work.keep()
+                    step.done("every gate passed")
+            except DbDeployError as error:
+                self.record.notes.append(
+                    f"the deployment stands and was verified, but its row says it is unfinished: {error_text(error)}"
+                )
+                self.record.next_commands.append(f"pytest --dbdeploy-resume={self.workspace.id}")
+            self._end(Outcome.DEPLOYED, ExitStatus.OK)
 
     def abandon(self, why: str, ledger: Ledger, *, interrupted: bool) -> None:
         if self.record.outcome is not None:
             return
-        self.record.decision = self.record.decision or decide(ledger.gates, (*ledger.problems, why), ended=_PHASES)
+        self.record.decision = self.record.decision or decide(
+            ledger.gates, (*ledger.problems, why), ended=_PHASES
+        )
         self._leave_whole(why, ExitStatus.INTERRUPTED if interrupted else None)
 
     def _stop(self, error: Exception, status: ExitStatus | None = None) -> Close:
@@ -269,28 +297,31 @@ class DeployFlow:
         work, rollback = self.work, self.record.rollback
         outcome = Outcome.INTERRUPTED if status is ExitStatus.INTERRUPTED else Outcome.ROLLED_BACK
         self.steps.message(LogPhase.ROLLBACK, Level.WARN, f"rolling back: {why.splitlines()[0]}")
-        try:
-            with critical.section():
+        with critical.section(final=True):
+            try:
                 if work.stage is Stage.APPLYING and work.unchanged():
                     rollback.strategy, rollback.performed, rollback.verified = "rollback", True, True
                 else:
                     self._restore(work)
                 work.stage = Stage.ENDED
                 self._set_state_or_note(State.ROLLED_BACK)
-        except Exception as error:  # noqa: BLE001 - status 12 must be reached, whatever happened
-            self._rollback_failed(error)
-            return
-        self._end(outcome, status or ExitStatus.ROLLED_BACK)
+            except Exception as error:  # noqa: BLE001 - status 12 must be reached, whatever happened
+                self._rollback_failed(error)
+                return
+            self._end(outcome, status or ExitStatus.ROLLED_BACK)
 
     def _restore(self, work: TargetWork) -> None:
         if work.before is None or self.url is None:
             raise DbDeployError("there is no backup to restore from")
         if not self.settings.rollback.auto:
             raise DbDeployError(
-                "rollback.auto is false, so nothing was put back", hint=f"to roll back: pytest --dbdeploy-rollback={self.workspace.id}"
+                "rollback.auto is false, so nothing was put back",
+                hint=f"to roll back: pytest --dbdeploy-rollback={self.workspace.id}",
             )
         work.set_state(State.ROLLING_BACK)
-        choice = self.settings.rollback.if_restore_loses_writes or ("stop" if self.environment.protected else "discard")
+        choice = self.settings.rollback.if_restore_loses_writes or (
+            "stop" if self.environment.protected else "discard"
+        )
         way_back.put_back(self.workspace, self.url, work.before, self.layout, lose_writes=choice == "discard")
 
     def _rollback_failed(self, error: Exception) -> None:
@@ -305,7 +336,9 @@ class DeployFlow:
         try:
             self.work.set_state(state)
         except DbDeployError as error:
-            self.record.notes.append(f"the deployment's row on the target could not be set to {state}: {error_text(error)}")
+            self.record.notes.append(
+                f"the deployment's row on the target could not be set to {state}: {error_text(error)}"
+            )
 
     def close(self, ledger: Ledger) -> None:
         if not hasattr(self, "workspace"):
@@ -346,7 +379,9 @@ class DeployFlow:
             Outcome.ROLLBACK_FAILED: "NOT as it was: look at the reasons below before anything else",
         }
         rolled_back = self.record.rollback.performed and self.record.rollback.verified
-        lines = [f"target   {where}: {texts.get(outcome) or ('as it was, verified' if rolled_back else 'untouched')}"]
+        lines = [
+            f"target   {where}: {texts.get(outcome) or ('as it was, verified' if rolled_back else 'untouched')}"
+        ]
         if self.record.backup:
             lines.append(f"backup   {self.record.backup.path}")
         return lines
@@ -398,13 +433,30 @@ class DeployFlow:
             checks["tools_error"] = error_text(error)
         size = plan.target.database_bytes
         # the backup and the dump of the clone beside each other; in the sandbox three copies of the database
-        for what, path, factor in (("backup and clone", settings.artifacts, 2), ("the sandbox", self.workspace.sandbox_place(), 3)):
-            checks["disk"].append({"what": what, "path": str(path), "free": shutil.disk_usage(path).free, "needed": size * factor})
+        for what, path, factor in (
+            ("backup and clone", settings.artifacts, 2),
+            ("the sandbox", self.workspace.sandbox_place, 3),
+        ):
+            checks["disk"].append(
+                {
+                    "what": what,
+                    "path": str(path),
+                    "free": shutil.disk_usage(path).free,
+                    "needed": size * factor,
+                }
+            )
         with self.workspace.connect(self.url, "preflight", read_only=True) as conn:
             checks["lock_holder"] = lock_holder(conn)
             rows = StateTable(settings.state.schema_).unfinished(conn)
         checks["unfinished"] = [
-            {"id": r.id, "state": str(r.state), "user": r.user, "host": r.host, "started": f"{r.started:%Y-%m-%d %H:%M}"} for r in rows
+            {
+                "id": r.id,
+                "state": str(r.state),
+                "user": r.user,
+                "host": r.host,
+                "started": f"{r.started:%Y-%m-%d %H:%M}",
+            }
+            for r in rows
         ]
         return checks
 
@@ -430,4 +482,3 @@ def _first(decision: Decision) -> str:
     more = f" (and {len(decision.reasons) - 1} more)" if len(decision.reasons) > 1 else ""
     text = reason.message.splitlines()[0]
     return f"{reason.gate}: {text}{more}" if reason.gate else f"{text}{more}"
-

@@ -46,12 +46,16 @@ class EarlierFlow:
 
     def prepare(self) -> None:
         try:
-            self.layout = find_layout(self.settings.migrations, self.settings.rootdir, self.settings.state.schema_)
+            self.layout = find_layout(
+                self.settings.migrations, self.settings.rootdir, self.settings.state.schema_
+            )
         except LayoutError as error:
             raise ConfigError(error.message, hint=error.hint) from None
         self.workspace = Workspace(self.settings, self.steps, self.mode, self.environment.name)
         self.record = self.workspace.record
-        self.url = self.workspace.open_database(self.environment.database.reveal(), name=self.environment.name)
+        self.url = self.workspace.open_database(
+            self.environment.database.reveal(), name=self.environment.name
+        )
         try:
             with self.workspace.connect(self.url, str(self.mode), read_only=True) as conn:
                 self.row = self._find(conn)
@@ -64,7 +68,11 @@ class EarlierFlow:
 
     def _find(self, conn: psycopg.Connection[Any]) -> DeploymentRow:
         wanted = self.settings.action.deployment
-        row = self.table.last(conn, self.environment.name) if wanted == "last" else self.table.find(conn, wanted or "")
+        row = (
+            self.table.last(conn, self.environment.name)
+            if wanted == "last"
+            else self.table.find(conn, wanted or "")
+        )
         if row is None:
             what = f"no deployment {wanted}" if wanted != "last" else "no deployment that changed it"
             raise ConfigError(
@@ -79,7 +87,9 @@ class EarlierFlow:
 
     def _artifacts(self) -> Artifacts:
         assert self.row is not None
-        return Artifacts(self.settings.artifacts, self.row.id, self.row.environment, self.row.started.timestamp())
+        return Artifacts(
+            self.settings.artifacts, self.row.id, self.row.environment, self.row.started.timestamp()
+        )
 
     def public_facts(self) -> dict[str, Any]:
         return {"tables": [], "rules": []}
@@ -109,8 +119,12 @@ class EarlierFlow:
             return way_back.Restored()
         self.touched = True
         self._set_state(State.ROLLING_BACK)
-        choice = self.settings.rollback.if_restore_loses_writes or ("stop" if self.environment.protected else "discard")
-        restored = way_back.put_back(self.workspace, self.url, before, self.layout, lose_writes=choice == "discard")
+        choice = self.settings.rollback.if_restore_loses_writes or (
+            "stop" if self.environment.protected else "discard"
+        )
+        restored = way_back.put_back(
+            self.workspace, self.url, before, self.layout, lose_writes=choice == "discard"
+        )
         self._set_state(State.ROLLED_BACK)
         return restored
 
@@ -139,7 +153,9 @@ class EarlierFlow:
             try:
                 self._set_state(State.ROLLBACK_FAILED)
             except DbDeployError as again:
-                self.record.notes.append(f"the deployment's row could not be set to rollback_failed: {error_text(again)}")
+                self.record.notes.append(
+                    f"the deployment's row could not be set to rollback_failed: {error_text(again)}"
+                )
         self._end(Outcome.ROLLBACK_FAILED, ExitStatus.ROLLBACK_FAILED)
         return Close(text.splitlines()[0])
 
@@ -151,7 +167,12 @@ class EarlierFlow:
             Outcome.ROLLED_BACK: "as it was before the deployment, verified",
             Outcome.DEPLOYED: "migrated, verified and kept",
             Outcome.NOTHING_TO_DEPLOY: "as that deployment left it; nothing was done",
-        }.get(outcome, "not verified: look at the reasons below" if self.touched else "as it was found; nothing was done")
+        }.get(
+            outcome,
+            "not verified: look at the reasons below"
+            if self.touched
+            else "as it was found; nothing was done",
+        )
         self.record.what_stands_where = [f"target   {where}: {text}"]
         self.workspace.finish(outcome, status)
 
@@ -213,11 +234,12 @@ class RollbackFlow(EarlierFlow):
     def before(self, phase: Phase, ledger: Ledger) -> Go | Close:
         if self.record.outcome is not None:
             return Close("the target cannot be reached")
-        try:
-            self._lock()
-            restored = self._put_back()
-        except Exception as error:  # noqa: BLE001 - status 12 must be reached, whatever happened
-            return self._fail(error)
+        with critical.section(final=True):
+            try:
+                self._lock()
+                restored = self._put_back()
+            except Exception as error:  # noqa: BLE001 - status 12 must be reached, whatever happened
+                return self._fail(error)
         assert self.url is not None
         return Go(
             {
@@ -253,13 +275,14 @@ class ResumeFlow(EarlierFlow):
             self.record.notes.append(f"deployment {self.id} is {self.row.state}: there is nothing to resume")
             self._end(Outcome.NOTHING_TO_DEPLOY, ExitStatus.OK)
             return Close(f"the deployment is {self.row.state} already", not_applicable=True)
-        try:
-            self._lock()
-            if self.row.state is State.APPLIED:
-                return Go(self._context())
-            self._put_back()
-        except Exception as error:  # noqa: BLE001 - status 12 must be reached, whatever happened
-            return self._fail(error)
+        with critical.section(final=True):
+            try:
+                self._lock()
+                if self.row.state is State.APPLIED:
+                    return Go(self._context())
+                self._put_back()
+            except Exception as error:  # noqa: BLE001 - status 12 must be reached, whatever happened
+                return self._fail(error)
         self._end(Outcome.ROLLED_BACK, ExitStatus.ROLLED_BACK)
         return Close("the apply was not complete: rolled back", not_applicable=True)
 
@@ -301,14 +324,13 @@ class ResumeFlow(EarlierFlow):
             return
         decision = decide(ledger.gates, ledger.problems, ended=self.phases)
         self.record.decision = decision
-        try:
-            with critical.section():
+        with critical.section(final=True):
+            try:
                 if decision.verdict is Verdict.DEPLOY:
                     self._set_state(State.KEPT)
                     self._end(Outcome.DEPLOYED, ExitStatus.OK)
                 else:
                     self._put_back()
                     self._end(Outcome.ROLLED_BACK, ExitStatus.ROLLED_BACK)
-        except Exception as error:  # noqa: BLE001 - status 12 must be reached, whatever happened
-            self._fail(error)
-
+            except Exception as error:  # noqa: BLE001 - status 12 must be reached, whatever happened
+                self._fail(error)

@@ -64,7 +64,9 @@ class SandboxWork:
         copied = self._clone()
         rehearsal = self._rehearse(copied)
         before, after = self._snapshot(copied.before), self._snapshot(copied.after)
-        counts = {name: self._counts(url) for name, url in (("before", copied.before), ("after", copied.after))}
+        counts = {
+            name: self._counts(url) for name, url in (("before", copied.before), ("after", copied.after))
+        }
         changes = judge(diff(before, after), self.plan.policy, self.settings.acknowledge, files=self._files())
         emptied = [name for name, rows in counts["before"].items() if rows and counts["after"].get(name) == 0]
         return Rehearsed(
@@ -134,7 +136,9 @@ class SandboxWork:
             seconds = run_command(command, copied.after, self.settings.rootdir, step).seconds
         except ToolError as failure:
             error = StatementError(None, error_text(failure))
-        evidence = StatementEvidence("command", "dbdeploy.yaml", 1, command, None, seconds, transactional=False, error=error)
+        evidence = StatementEvidence(
+            "command", "dbdeploy.yaml", 1, command, None, seconds, transactional=False, error=error
+        )
         return Rehearsal((evidence,), (), seconds, error.message if error else None)
 
     def _snapshot(self, url: DatabaseUrl) -> Snapshot:
@@ -159,10 +163,14 @@ class SandboxWork:
         texts = {}
         for migration in self.plan.migrations:
             with contextlib.suppress(OSError):
-                texts[migration.file] = (self.settings.rootdir / migration.file).read_text(encoding="utf-8", errors="replace")
+                texts[migration.file] = (self.settings.rootdir / migration.file).read_text(
+                    encoding="utf-8", errors="replace"
+                )
         return texts
 
-    def _rehearse_way_back(self, copied: Clone, rehearsal: Rehearsal, before: Snapshot, rows: dict[str, int]) -> dict[str, Any]:
+    def _rehearse_way_back(
+        self, copied: Clone, rehearsal: Rehearsal, before: Snapshot, rows: dict[str, int]
+    ) -> dict[str, Any]:
         """Restores the clone's own dump over the migrated clone, and compares: what a rollback would do, timed."""
         found: dict[str, Any] = {"rehearsed": False, "skipped": None, "error": None, "seconds": None}
         if rehearsal.error:
@@ -183,7 +191,9 @@ class SandboxWork:
                 counts = self._counts(url)
                 lost = [name for name, count in rows.items() if counts.get(name) != count]
                 if left or lost:
-                    names = [f"{c.kind} {c.object} ({c.change})" for c in left[:5]] + [f"rows of {name}" for name in lost[:5]]
+                    names = [f"{c.kind} {c.object} ({c.change})" for c in left[:5]] + [
+                        f"rows of {name}" for name in lost[:5]
+                    ]
                     raise DbDeployError(f"after it these differ: {', '.join(names)}")
             except DbDeployError as error:
                 step.failed(error_text(error).splitlines()[0])

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import psycopg
 
-from .. import critical
 from ..actions.apply import StatementFailed, run_unit, run_unit_with_retries
 from ..actions.dump import dump, verify
 from ..compare.rows import count_rows, user_tables
@@ -78,7 +78,10 @@ class TargetWork:
 
     def insert_row(self) -> None:
         """The row is committed before the first change to the target."""
-        with self.workspace.steps.step("state", "write the deployment's row", LogPhase.DEPLOY) as step, self._writer() as conn:
+        with (
+            self.workspace.steps.step("state", "write the deployment's row", LogPhase.DEPLOY) as step,
+            self._writer() as conn,
+        ):
             self.table.create(conn)
             git = self.plan.git
             self.table.insert(
@@ -96,17 +99,21 @@ class TargetWork:
             step.done(f"{self.settings.state.schema_}.deployments")
 
     @property
-    def backup_path(self) -> Any:
-        directory = self.settings.backup.directory
-        if directory is None:
-            return self.workspace.artifacts.path("backup.dump")
-        return directory / self.workspace.id / "backup.dump"
+    def backup_path(self) -> Path:
+        directory = self.workspace.backup_directory
+        return (
+            directory / self.workspace.id / "backup.dump"
+            if directory
+            else self.workspace.artifacts.path("backup.dump")
+        )
 
     def back_up(self, rehearsal: Rehearsal) -> Backup:
         """Dumps the target and counts its rows in one snapshot, and writes down all that a rollback needs."""
         assert self.plan.target is not None
         self._check_lock()
-        with self.workspace.steps.step("backup", "back up the target", LogPhase.BACKUP, testcase=True) as step:
+        with self.workspace.steps.step(
+            "backup", "back up the target", LogPhase.BACKUP, testcase=True
+        ) as step:
             with self.workspace.connect(self.url, "backup") as conn:
                 conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
                 conn.read_only = True
@@ -152,20 +159,30 @@ class TargetWork:
                     "rehearsedSeconds": rehearsal.rehearsed_seconds,
                 },
             )
-            step.done(f"{backup.bytes / 1e6:.1f} MB, {backup.path.name}", path=str(backup.path), sha256=backup.sha256)
+            step.done(
+                f"{backup.bytes / 1e6:.1f} MB, {backup.path.name}",
+                path=str(backup.path),
+                sha256=backup.sha256,
+            )
         self.workspace.record.backup = backup
         return backup
 
     def apply(self, rehearsal: Rehearsal) -> None:
         """Runs the units on the target. StatementFailed and others leave ``stage`` and ``committed_units`` as evidence."""
         self._check_lock()
-        with self.workspace.steps.step("deploy", "apply the migrations", LogPhase.DEPLOY, testcase=True) as step:
+        with self.workspace.steps.step(
+            "deploy", "apply the migrations", LogPhase.DEPLOY, testcase=True
+        ) as step:
             if self.plan.command is not None:
                 self._apply_command(self.plan.command, step)
             else:
                 self._apply_units(rehearsal.units, step)
             self.stage = Stage.APPLIED
-            step.done(f"{len(self.plan.migrations)} migrations applied" if self.plan.command is None else "the command succeeded")
+            step.done(
+                f"{len(self.plan.migrations)} migrations applied"
+                if self.plan.command is None
+                else "the command succeeded"
+            )
 
     def _apply_command(self, command: str, step: Any) -> None:
         from ..layouts.command import run_command
@@ -183,17 +200,24 @@ class TargetWork:
             for number, unit in enumerate(units, 1):
                 self._check_lock()
                 last = number == len(units)
-                self.workspace.journal.append("unit-started", unit=number, of=len(units), transactional=unit.transactional)
+                self.workspace.journal.append(
+                    "unit-started", unit=number, of=len(units), transactional=unit.transactional
+                )
                 self.stage = Stage.APPLYING
                 run = partial(self._run_unit, conn, unit, migrations, last)
                 run_unit_with_retries(
-                    run, retries=self.settings.timeouts.lock_retries, on_retry=partial(self._retry, step), again=unit.transactional
+                    run,
+                    retries=self.settings.timeouts.lock_retries,
+                    on_retry=partial(self._retry, step),
+                    again=unit.transactional,
                 )
                 self.committed_units = number
                 self.workspace.journal.append("unit-committed", unit=number, records=list(unit.records))
                 step.progress(f"{number} of {len(units)}")
 
-    def _run_unit(self, conn: psycopg.Connection[Any], unit: Unit, migrations: Mapping[str, Migration], last: bool) -> None:
+    def _run_unit(
+        self, conn: psycopg.Connection[Any], unit: Unit, migrations: Mapping[str, Migration], last: bool
+    ) -> None:
         applied: Callable[[], None] | None = None
         if last:
             applied = partial(self.table.update, conn, self.workspace.id, State.APPLIED)
@@ -212,15 +236,19 @@ class TargetWork:
 
     def _retry(self, step: Any, attempt: int, failure: StatementFailed) -> None:
         step.progress(f"waiting for a lock, attempt {attempt + 1}")
-        self.workspace.say(LogPhase.DEPLOY, Level.WARN, f"attempt {attempt} gave way: {failure.error.message}", place=failure.place)
+        self.workspace.say(
+            LogPhase.DEPLOY,
+            Level.WARN,
+            f"attempt {attempt} gave way: {failure.error.message}",
+            place=failure.place,
+        )
 
     def keep(self) -> None:
         """The deployment stands."""
-        with critical.section(), self.workspace.connect(self.url, "verify", read_only=True) as conn:
+        with self.workspace.connect(self.url, "verify", read_only=True) as conn:
             _, after = self._read(conn)
-        with critical.section():
-            self.set_state(State.KEPT, fingerprint_after=after)
-            self.stage = Stage.ENDED
+        self.set_state(State.KEPT, fingerprint_after=after)
+        self.stage = Stage.ENDED
 
     def set_state(self, state: State, **values: Any) -> None:
         self.workspace.journal.append("state", state=str(state))

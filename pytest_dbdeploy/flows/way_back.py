@@ -14,7 +14,6 @@ from typing import Any
 
 import psycopg
 
-from .. import critical
 from ..actions.dump import dump
 from ..actions.restore import restore
 from ..compare.diff import diff
@@ -73,7 +72,7 @@ class WritesWouldBeLost(RestoreError):
 
 def save(artifacts: Artifacts, before: Before, state: Mapping[str, Any]) -> None:
     """Writes what a rollback needs; ``state``: the documented keys of rollback-state.json."""
-    artifacts.write_json(BASELINE_FILE, _plain(before.snapshot))
+    artifacts.write_json(BASELINE_FILE, before.snapshot.as_json())
     artifacts.write_json(
         STATE_FILE,
         {
@@ -95,7 +94,7 @@ def load(artifacts: Artifacts) -> Before:
         baseline = json.loads(artifacts.path(BASELINE_FILE).read_text())
         before = Before(
             fingerprint=state["fingerprintBefore"],
-            snapshot=_snapshot(baseline),
+            snapshot=Snapshot.from_json(baseline),
             rows=state["rows"],
             writes=state["writes"],
             own_rows=state["ownRows"],
@@ -127,24 +126,22 @@ class RehearsedSnapshots:
 
 def save_rehearsal(artifacts: Artifacts, before: Snapshot, after: Snapshot, emptied: tuple[str, ...]) -> None:
     """For ``--dbdeploy-resume``, whose process has no sandbox."""
-    artifacts.write_json(REHEARSAL_FILE, {"before": _plain(before), "after": _plain(after), "emptied": list(emptied)})
+    artifacts.write_json(
+        REHEARSAL_FILE, {"before": before.as_json(), "after": after.as_json(), "emptied": list(emptied)}
+    )
 
 
 def load_rehearsal(artifacts: Artifacts) -> RehearsedSnapshots:
     """StateError when the file is not there."""
     try:
         data = json.loads(artifacts.path(REHEARSAL_FILE).read_text())
-        return RehearsedSnapshots(_snapshot(data["before"]), _snapshot(data["after"]), tuple(data["emptied"]))
+        return RehearsedSnapshots(
+            Snapshot.from_json(data["before"]), Snapshot.from_json(data["after"]), tuple(data["emptied"])
+        )
     except (OSError, ValueError, KeyError) as error:
-        raise StateError(f"the rehearsal of {artifacts.deployment_id} cannot be read from {artifacts.directory}: {error}") from None
-
-
-def _plain(snapshot: Snapshot) -> dict[str, Any]:
-    return {"serverVersionNum": snapshot.server_version_num, "objects": snapshot.objects}
-
-
-def _snapshot(data: Mapping[str, Any]) -> Snapshot:
-    return Snapshot(data["serverVersionNum"], data["objects"], ())
+        raise StateError(
+            f"the rehearsal of {artifacts.deployment_id} cannot be read from {artifacts.directory}: {error}"
+        ) from None
 
 
 def write_counters(conn: psycopg.Connection[Any]) -> dict[str, int]:
@@ -174,16 +171,15 @@ def put_back(
 ) -> Restored:
     """Restores the target in place and verifies it. RestoreError when it fails, WritesWouldBeLost when it stops before harm.
 
-    The state that is replaced is dumped to ``failed.dump`` first. Signals wait until the end.
+    The state that is replaced is dumped to ``failed.dump`` first. Call it in a critical section: half a rollback is none.
     """
     settings = workspace.settings
     state_schema = settings.state.schema_
     record = workspace.record.rollback
     record.strategy = "restore"
-    with (
-        workspace.steps.step("rollback", "roll back", LogPhase.ROLLBACK, testcase=True, backup=str(before.backup)) as step,
-        critical.section(),
-    ):
+    with workspace.steps.step(
+        "rollback", "roll back", LogPhase.ROLLBACK, testcase=True, backup=str(before.backup)
+    ) as step:
         with workspace.connect(url, "rollback", autocommit=True) as conn:
             record.rows_written = rows_written_since(conn, before, applied=True)
         if record.rows_written.count:
@@ -193,7 +189,9 @@ def put_back(
         dump(url, failed, tools=tools, format="custom", jobs=1, step=step)
         workspace.record.notes.append(f"the state that was replaced is in {failed}")
         record.performed = True
-        report = restore(url, before.backup, server_major=before.server_major, keep_schemas=(state_schema,), step=step)
+        report = restore(
+            url, before.backup, server_major=before.server_major, keep_schemas=(state_schema,), step=step
+        )
         with workspace.connect(url, "rollback", autocommit=True) as conn:
             layout.forget(conn, before.migrations)
         restored = verify(workspace, url, before, layout)
@@ -201,7 +199,10 @@ def put_back(
         record.verified = restored.verified
         if not restored.verified:
             names = [f"{c.kind} {c.object} ({c.change})" for c in restored.schema[:10]]
-            names += [f"{name}: {found} rows instead of {expected}" for name, (expected, found) in restored.rows.items()]
+            names += [
+                f"{name}: {found} rows instead of {expected}"
+                for name, (expected, found) in restored.rows.items()
+            ]
             raise RestoreError(f"after the rollback the target is not as it was: {'; '.join(names)}")
         step.done(f"restored from {before.backup.name} and verified, {report.seconds:.1f} s")
     return restored
@@ -217,7 +218,9 @@ def verify(workspace: Workspace, url: DatabaseUrl, before: Before, layout: Layou
     restored = Restored()
     if fingerprint(now, history) != before.fingerprint:
         restored.schema = diff(before.snapshot, now) or (_history_differs(),)
-    restored.rows = {name: (rows, counts.get(name, 0)) for name, rows in before.rows.items() if counts.get(name, 0) < rows}
+    restored.rows = {
+        name: (rows, counts.get(name, 0)) for name, rows in before.rows.items() if counts.get(name, 0) < rows
+    }
     return restored
 
 
@@ -237,4 +240,3 @@ def _weigh_writes(workspace: Workspace, written: RowsWritten, *, lose_writes: bo
 
 def _history_differs() -> Change:
     return Change("history", ChangeType.MODIFIED, "migration history", None, None)
-

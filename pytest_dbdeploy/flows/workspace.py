@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -117,7 +118,20 @@ class Workspace:
 
     def _prune(self) -> None:
         backup = self.settings.backup
-        prune(self.settings.artifacts, keep=backup.keep, max_age=backup.max_age, backups=backup.directory)
+        prune(
+            self.settings.artifacts, keep=backup.keep, max_age=backup.max_age, backups=self.backup_directory
+        )
+
+    @property
+    def backup_directory(self) -> Path | None:
+        """The folder of ``backup.directory``, or None: then a backup is among the artifacts."""
+        directory = self.settings.backup.directory
+        return self.settings.rootdir / directory if directory else None
+
+    @property
+    def sandbox_place(self) -> Path:
+        """Where the embedded servers of sandboxes keep their data."""
+        return Path(tempfile.gettempdir())
 
     def workdir(self, name: str) -> Path:
         path = self.artifacts.path(name)

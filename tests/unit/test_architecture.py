@@ -18,7 +18,13 @@ LAYERS = [
     {"session", "cli"},
     {"plugin"},
 ]
-PURE = ["decision.py", "units.py", "model.py", "compare/diff.py", *(f"rules/{p.name}" for p in (PACKAGE / "rules").glob("*.py"))]
+PURE = [
+    "decision.py",
+    "units.py",
+    "model.py",
+    "compare/diff.py",
+    *(f"rules/{p.name}" for p in (PACKAGE / "rules").glob("*.py")),
+]
 EFFECTS = {"psycopg", "subprocess", "socket", "requests", "git", "os", "shutil", "tempfile"}
 
 
@@ -45,7 +51,11 @@ def imported(path):
             yield from (("", alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             if node.level == 0:
-                yield ("own", (node.module or "").partition(".")[2]) if (node.module or "").startswith("pytest_dbdeploy") else ("", node.module or "")
+                yield (
+                    ("own", (node.module or "").partition(".")[2])
+                    if (node.module or "").startswith("pytest_dbdeploy")
+                    else ("", node.module or "")
+                )
                 continue
             base = package[: len(package) - (node.level - 1)]
             if node.module:
@@ -80,7 +90,10 @@ def test_adapters_import_neither_each_other_nor_the_session(folder):
     for path in (PACKAGE / folder).glob("*.py"):
         for kind, name in imported(path):
             top = name.split(".")[0]
-            assert not (kind == "own" and top in {"layouts", "sandboxes", "releasers", "notifiers", "session", "flows"} - {folder}), f"{path.name}: {name}"
+            assert not (
+                kind == "own"
+                and top in {"layouts", "sandboxes", "releasers", "notifiers", "session", "flows"} - {folder}
+            ), f"{path.name}: {name}"
 
 
 @pytest.mark.parametrize("name", PURE)
@@ -89,12 +102,16 @@ def test_what_decides_does_no_input_or_output(name):
     assert not effects
 
 
-@pytest.mark.parametrize("path", [p for p in modules() if "db" in p.relative_to(PACKAGE).parts], ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "path", [p for p in modules() if "db" in p.relative_to(PACKAGE).parts], ids=lambda p: p.name
+)
 def test_db_knows_no_pytest(path):
     assert "pytest" not in {name.split(".")[0] for kind, name in imported(path) if kind == ""}
 
 
-@pytest.mark.parametrize("path", sorted((PACKAGE.parent / "gates").rglob("*.py")), ids=lambda p: f"{p.parent.name}/{p.name}")
+@pytest.mark.parametrize(
+    "path", sorted((PACKAGE.parent / "gates").rglob("*.py")), ids=lambda p: f"{p.parent.name}/{p.name}"
+)
 def test_gates_import_only_pytest_and_this_package(path):
     import sys
 

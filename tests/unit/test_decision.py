@@ -59,7 +59,11 @@ def test_a_problem_of_the_session_refuses_although_all_passed():
 
 records = st.lists(
     st.builds(
-        GateRecord, st.text(min_size=1, max_size=3), st.sampled_from(ALL), st.sampled_from([Severity.BLOCK, Severity.WARN]), st.sampled_from(GateOutcome)
+        GateRecord,
+        st.text(min_size=1, max_size=3),
+        st.sampled_from(ALL),
+        st.sampled_from([Severity.BLOCK, Severity.WARN]),
+        st.sampled_from(GateOutcome),
     ),
     max_size=12,
 )

@@ -8,7 +8,13 @@ from pytest_dbdeploy.units import initial_units, split_before, split_off
 
 
 def migration(name, *statements, transaction=True):
-    return Migration(name, f"{name}.sql", "0", tuple(Statement(s, i + 1) for i, s in enumerate(statements)), transaction=transaction)
+    return Migration(
+        name,
+        f"{name}.sql",
+        "0",
+        tuple(Statement(s, i + 1) for i, s in enumerate(statements)),
+        transaction=transaction,
+    )
 
 
 def refs(name, *indexes):
@@ -21,7 +27,15 @@ def test_a_group_is_one_transaction_with_its_history_rows():
 
 
 def test_a_migration_without_transaction_is_cut_into_single_statements_and_its_row_follows_the_last():
-    units = initial_units([[migration("a", "select 1"), migration("b", "vacuum", "vacuum", transaction=False), migration("c", "select 1")]])
+    units = initial_units(
+        [
+            [
+                migration("a", "select 1"),
+                migration("b", "vacuum", "vacuum", transaction=False),
+                migration("c", "select 1"),
+            ]
+        ]
+    )
     assert units == [
         Unit(refs("a", 0), True, ("a",)),
         Unit(refs("b", 0), False, ()),
@@ -35,7 +49,14 @@ def test_a_migration_of_comments_only_still_gets_its_history_row():
 
 
 def test_a_script_with_its_own_begin_and_commit_keeps_its_history_row_in_its_transaction():
-    units = initial_units([[migration("a", "BEGIN;", "create table t()", "COMMIT;"), migration("b", "begin", "select 1", "end transaction")]])
+    units = initial_units(
+        [
+            [
+                migration("a", "BEGIN;", "create table t()", "COMMIT;"),
+                migration("b", "begin", "select 1", "end transaction"),
+            ]
+        ]
+    )
     assert units == [Unit(refs("a", 1), True, ("a",)), Unit(refs("b", 1), True, ("b",))]
 
 
@@ -45,7 +66,14 @@ def test_a_commit_inside_a_migration_ends_the_unit_as_it_would_for_the_tool():
 
 
 def test_a_refused_statement_is_split_off_and_the_row_waits_for_the_last_statement():
-    (unit,) = initial_units([[migration("a", "select 1"), migration("b", "select 2", "create index concurrently i on t(a)", "select 3")]])
+    (unit,) = initial_units(
+        [
+            [
+                migration("a", "select 1"),
+                migration("b", "select 2", "create index concurrently i on t(a)", "select 3"),
+            ]
+        ]
+    )
     assert split_off(unit, StatementRef("b", 1)) == [
         Unit((*refs("a", 0), *refs("b", 0)), True, ("a",)),
         Unit(refs("b", 1), False, ()),
@@ -54,13 +82,21 @@ def test_a_refused_statement_is_split_off_and_the_row_waits_for_the_last_stateme
 
 
 def test_the_row_of_a_migration_that_ends_with_a_refused_statement_commits_after_it():
-    (unit,) = initial_units([[migration("a", "create index concurrently i on t(a)"), migration("b", "select 1")]])
-    assert split_off(unit, StatementRef("a", 0)) == [Unit(refs("a", 0), False, ("a",)), Unit(refs("b", 0), True, ("b",))]
+    (unit,) = initial_units(
+        [[migration("a", "create index concurrently i on t(a)"), migration("b", "select 1")]]
+    )
+    assert split_off(unit, StatementRef("a", 0)) == [
+        Unit(refs("a", 0), False, ("a",)),
+        Unit(refs("b", 0), True, ("b",)),
+    ]
 
 
 def test_a_commit_before_a_statement_leaves_the_row_with_the_second_half():
     (unit,) = initial_units([[migration("a", "alter type e add value 'x'", "insert into t values ('x')")]])
-    assert split_before(unit, StatementRef("a", 1)) == [Unit(refs("a", 0), True, ()), Unit(refs("a", 1), True, ("a",))]
+    assert split_before(unit, StatementRef("a", 1)) == [
+        Unit(refs("a", 0), True, ()),
+        Unit(refs("a", 1), True, ("a",)),
+    ]
 
 
 migrations = st.lists(st.integers(0, 4), min_size=1, max_size=5).map(
@@ -84,4 +120,6 @@ def test_however_units_are_split_order_and_completeness_stay(found, cuts):
     for unit in units:
         done |= set(unit.statements)
         for name in unit.records:
-            assert {ref for ref in wanted if ref.migration == name} <= done, "a history row before its migration's last statement"
+            assert {ref for ref in wanted if ref.migration == name} <= done, (
+                "a history row before its migration's last statement"
+            )
