@@ -1,0 +1,131 @@
+"""Statements measured on a real server: what the server refuses in a transaction is split off, and evidence is what happened."""
+
+import pytest
+
+from pytest_dbdeploy.actions.apply import StatementFailed, run_unit, run_unit_with_retries
+from pytest_dbdeploy.db.connect import connect
+from pytest_dbdeploy.db.splitter import split
+from pytest_dbdeploy.model import Migration
+from pytest_dbdeploy.rehearsal import rehearse
+from pytest_dbdeploy.units import initial_units
+
+
+class Recorder:
+    """A history table of one column."""
+
+    def ensure(self, conn):
+        conn.execute("create table if not exists history (name text)")
+
+    def record(self, conn, migration):
+        conn.execute("insert into history values (%s)", [migration.name])
+
+
+@pytest.fixture
+def database(server):
+    return server.fresh_database()
+
+
+@pytest.fixture
+def run(database):
+    """Rehearses scripts, one migration each, in one group; the database holds table ``t`` with 1,000 rows."""
+
+    def go(*scripts):
+        migrations = {f"m{i}": Migration(f"m{i}", f"m{i}.sql", "0", tuple(split(text))) for i, text in enumerate(scripts)}
+        with (
+            connect(database, purpose="test", autocommit=True) as conn,
+            connect(database, purpose="monitor", autocommit=True) as monitor,
+        ):
+            conn.execute("create table t (id int primary key, a text); insert into t select i, 'x' from generate_series(1, 1000) i")
+            Recorder().ensure(conn)
+            return rehearse(conn, monitor, initial_units([list(migrations.values())]), migrations, Recorder())
+
+    return go
+
+
+def rows(database, statement):
+    with connect(database, purpose="test") as conn:
+        return conn.execute(statement).fetchall()
+
+
+def test_locks_seconds_tags_rewrites_and_rows_are_what_the_server_did(run):
+    found = run("alter table t add column b int; update t set b = 1 where id <= 10; alter table t alter column id type bigint;")
+    add, update, retype = found.evidence
+    assert [e.tag for e in found.evidence] == ["ALTER TABLE", "UPDATE 10", "ALTER TABLE"]
+    assert [(lock.relation, lock.mode, lock.named) for lock in add.locks] == [("public.t", "AccessExclusiveLock", True)]
+    assert update.rows["public.t"].updated == 10
+    assert retype.rewritten == ("public.t",)
+    assert add.rewritten == ()
+    assert all(e.duration_seconds > 0 for e in found.evidence)
+    assert found.error is None
+
+
+def test_a_statement_that_cannot_run_in_a_transaction_is_split_off(run, database):
+    found = run("select 1;", "alter table t add column b int; create index concurrently i on t (b); insert into t values (0, 'y');")
+    assert [unit.transactional for unit in found.units] == [True, False, True]
+    assert [unit.records for unit in found.units] == [("m0",), (), ("m1",)]
+    assert [e.transactional for e in found.evidence] == [True, True, False, True]
+    assert rows(database, "select name from history") == [("m0",), ("m1",)]
+    assert rows(database, "select indisvalid from pg_index where indexrelid = 'i'::regclass") == [(True,)]
+
+
+def test_a_new_enum_value_is_committed_before_its_first_use(run, database):
+    found = run(
+        "create type e as enum ('a'); create table u (e e); commit;",
+        "alter type e add value 'b';",
+        "insert into u values ('b');",
+    )
+    assert found.error is None
+    assert rows(database, "select e::text from u") == [("b",)]
+    assert [unit.records for unit in found.units] == [("m0",), ("m1",), ("m2",)]
+
+
+def test_a_failing_statement_is_evidence_with_the_servers_words_and_nothing_stays(run, database):
+    found = run("create table u (i int);", "alter table t add constraint positive check (id > 1);")
+    last = found.evidence[-1]
+    assert (last.file, last.line) == ("m1.sql", 1)
+    assert last.error.sqlstate == "23514"
+    assert "violated by some row" in last.error.message
+    assert rows(database, "select to_regclass('u')::text") == [(None,)]
+    assert rows(database, "select count(*) from history") == [(0,)]
+
+
+def test_a_migration_that_begins_with_set_transaction_works(run):
+    found = run("set transaction isolation level serializable; insert into t values (0, 'y');")
+    assert found.error is None
+    assert found.evidence[-1].rows["public.t"].inserted == 1
+
+
+def test_a_failure_at_the_commit_says_so(run):
+    found = run("create table p (id int primary key); create table c (p int references p deferrable initially deferred); insert into c values (1);")
+    assert found.error.startswith("the commit of m0")
+
+
+def test_an_unlogged_failure_of_the_history_row_names_the_migration(database):
+    migrations = {"m": Migration("m", "m.sql", "0", tuple(split("select 1")))}
+    (unit,) = initial_units([list(migrations.values())])
+    with connect(database, purpose="test", autocommit=True) as conn, pytest.raises(StatementFailed, match="the history row of m"):
+        run_unit(conn, unit, migrations, Recorder())
+
+
+def test_a_lock_that_is_not_to_be_had_is_tried_again_until_it_is(database):
+    migrations = {"m": Migration("m", "m.sql", "0", tuple(split("alter table t add column b int")))}
+    (unit,) = initial_units([list(migrations.values())])
+    with connect(database, purpose="test", autocommit=True) as conn, connect(database, purpose="blocker") as blocker:
+        conn.execute("create table t (id int)")
+        Recorder().ensure(conn)
+        blocker.execute("select * from t")
+        attempts = []
+
+        def give_way(attempt, failure):
+            attempts.append(failure.error.sqlstate)
+            blocker.rollback()
+
+        run_unit_with_retries(
+            lambda: run_unit(conn, unit, migrations, Recorder(), lock_timeout=0.05), retries=3, on_retry=give_way
+        )
+        assert attempts == ["55P03"]
+
+
+def test_passwords_in_statements_are_not_in_the_evidence(run):
+    found = run("do $$ begin perform 1; end $$; create role dbdeploy_test_role password 'hunter2hunter2'; drop role dbdeploy_test_role;")
+    assert "hunter2" not in repr(found.evidence)

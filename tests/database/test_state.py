@@ -1,0 +1,99 @@
+"""The deployment's row and the deployment lock on a real server."""
+
+import pytest
+
+from pytest_dbdeploy.db.connect import connect
+from pytest_dbdeploy.db.state import State, StateTable, check_lock, lock_holder, take_lock
+from pytest_dbdeploy.errors import LockError, StateError
+
+
+@pytest.fixture
+def database(server):
+    return server.fresh_database()
+
+
+@pytest.fixture
+def conn(database):
+    with connect(database, purpose="test", autocommit=True) as conn:
+        yield conn
+
+
+@pytest.fixture
+def table(conn):
+    table = StateTable("dbdeploy")
+    table.create(conn)
+    return table
+
+
+def test_a_target_without_the_table_knows_of_nothing(conn):
+    table = StateTable("dbdeploy")
+    assert not table.exists(conn)
+    assert table.unfinished(conn) == []
+    assert table.last(conn, "dev") is None
+    assert table.find(conn, "x") is None
+
+
+def test_a_row_is_unfinished_until_it_is_kept_rolled_back_or_aborted(conn, table):
+    table.insert(conn, "deploy-dev-1", "dev", migrations=[{"name": "m", "checksum": "c"}], plan_hash="h")
+    (row,) = table.unfinished(conn)
+    assert (row.state, row.migrations, row.finished) == (State.STARTED, [{"name": "m", "checksum": "c"}], None)
+    table.update(conn, "deploy-dev-1", State.KEPT, fingerprint_after="f")
+    assert table.unfinished(conn) == []
+    assert table.find(conn, "deploy-dev-1").finished is not None
+
+
+def test_the_last_deployment_is_the_newest_that_changed_the_target(conn, table):
+    for number, state in ((1, State.KEPT), (2, State.KEPT), (3, State.ABORTED)):
+        table.insert(conn, f"deploy-dev-{number}", "dev")
+        table.update(conn, f"deploy-dev-{number}", state)
+    assert table.last(conn, "dev").id == "deploy-dev-2"
+    assert [r.id for r in table.later_than(conn, table.find(conn, "deploy-dev-1"))] == ["deploy-dev-2"]
+
+
+def test_a_state_inside_a_transaction_goes_away_with_it(conn, table):
+    table.insert(conn, "deploy-dev-1", "dev")
+
+    class Stop(Exception): ...
+
+    with pytest.raises(Stop), conn.transaction():
+        table.update(conn, "deploy-dev-1", State.APPLIED)
+        raise Stop
+    assert table.find(conn, "deploy-dev-1").state is State.STARTED
+
+
+def test_a_row_that_is_gone_is_an_error(conn, table):
+    with pytest.raises(StateError, match="is gone"):
+        table.update(conn, "deploy-dev-1", State.KEPT)
+
+
+def test_a_role_without_privileges_is_told_what_lacks(server):
+    url = server.owner_database()
+    with connect(url, purpose="test", autocommit=True) as conn:
+        table = StateTable("pg_nope")
+        with pytest.raises(StateError, match="schema pg_nope"):
+            table.create(conn)
+
+
+def test_one_deployment_at_a_time_holds_the_lock_and_the_other_learns_who(database, conn):
+    take_lock(conn)
+    check_lock(conn)
+    with connect(database, purpose="lock deploy-dev-2", autocommit=True) as other:
+        with pytest.raises(LockError, match="pytest-dbdeploy test"):
+            take_lock(other)
+        assert "pytest-dbdeploy test" in lock_holder(other)
+    assert lock_holder(conn) is None, "one's own lock is not somebody else's"
+
+
+def test_a_lost_connection_is_a_lost_lock(server, database, conn):
+    take_lock(conn)
+    with connect(database, purpose="test", autocommit=True) as killer:
+        killer.execute("select pg_terminate_backend(%s)", [conn.info.backend_pid])
+    with pytest.raises(LockError, match="lost"):
+        check_lock(conn)
+
+
+def test_a_lock_that_was_given_away_is_noticed(conn):
+    take_lock(conn)
+    conn.execute("select pg_advisory_unlock_all()")
+    with pytest.raises(LockError, match="was lost"):
+        check_lock(conn)
