@@ -1,0 +1,49 @@
+"""This repository's own test wiring."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from tests.servers import MAJORS, RealServer, enterable_folder, running
+
+settings.register_profile("default", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+
+@pytest.fixture(scope="session")
+def postgres15() -> Iterator[RealServer]:
+    with running(15) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres17() -> Iterator[RealServer]:
+    with running(17) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres18() -> Iterator[RealServer]:
+    with running(18) as server:
+        yield server
+
+
+@pytest.fixture(params=MAJORS, ids=[f"postgres{major}" for major in MAJORS])
+def server(request: pytest.FixtureRequest) -> RealServer:
+    """Each of the real servers in turn."""
+    found = request.getfixturevalue(f"postgres{request.param}")
+    assert isinstance(found, RealServer)
+    return found
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A temporary folder that an embedded server's user can enter (pytest's ``tmp_path`` is closed to it under root)."""
+    with enterable_folder() as folder:
+        yield folder

@@ -1,0 +1,110 @@
+"""Connecting to real servers, and what users read when it fails."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import closing
+from dataclasses import replace
+
+import psycopg
+import pytest
+
+from pytest_dbdeploy.db.connect import connect
+from pytest_dbdeploy.db.url import DatabaseUrl
+from pytest_dbdeploy.errors import TargetError
+from pytest_dbdeploy.secret import Secret
+from tests.servers import RealServer
+
+
+def test_a_connection_says_who_it_is_and_for_what(server: RealServer) -> None:
+    with connect(server.url, purpose="plan") as connection:
+        assert connection.execute("show application_name").fetchone() == ("pytest-dbdeploy plan",)
+        assert connection.prepare_threshold is None
+
+
+def test_a_read_only_connection_refuses_writes_in_and_outside_of_transactions(server: RealServer) -> None:
+    url = server.fresh_database()
+    for autocommit in (False, True):
+        with connect(url, purpose="plan", read_only=True, autocommit=autocommit) as connection:
+            with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+                connection.execute("create table t (a int)")
+            connection.rollback()
+            assert connection.execute("show default_transaction_read_only").fetchone() == ("on",)
+
+
+def test_timeouts_hold_for_the_session(postgres17: RealServer) -> None:
+    with connect(postgres17.url, purpose="x", statement_timeout=0.05, lock_timeout=2.5) as connection:
+        assert connection.execute("show lock_timeout").fetchone() == ("2500ms",)
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            connection.execute("select pg_sleep(30)")
+
+
+def test_options_of_the_url_are_kept_beside_ours(postgres17: RealServer) -> None:
+    url = replace(postgres17.url, params={**postgres17.url.params, "options": "-c work_mem=7MB"})
+    with connect(url, purpose="x", read_only=True) as connection:
+        assert connection.execute("show work_mem").fetchone() == ("7MB",)
+        assert connection.execute("show default_transaction_read_only").fetchone() == ("on",)
+
+
+def refused(url: DatabaseUrl, **options: float) -> TargetError:
+    with pytest.raises(TargetError) as caught:
+        connect(url, purpose="plan", **options)  # type: ignore[arg-type]
+    assert caught.value.hint
+    assert url.name in caught.value.message
+    if url.password:
+        assert url.password.reveal() not in str(caught.value)
+    assert caught.value.__cause__ is None
+    return caught.value
+
+
+def test_a_wrong_password_is_told_with_what_to_check(server: RealServer) -> None:
+    error = refused(replace(server.url, password=Secret("n0t-the-passw0rd"), name="DEV_POSTGRES_URL"))
+    assert "password authentication failed" in error.message
+    assert "user dbdeploy" in str(error.hint)
+
+
+def test_an_unknown_database_is_told(server: RealServer) -> None:
+    error = refused(server.url.with_dbname("nosuch"))
+    assert 'database "nosuch" does not exist' in error.message
+    assert "name at the end" in str(error.hint)
+
+
+def test_an_unknown_user_is_told(server: RealServer) -> None:
+    assert "user nobody_here" in str(refused(replace(server.url, user="nobody_here")).hint)
+
+
+def test_a_port_where_nothing_listens_is_told() -> None:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        error = refused(
+            DatabaseUrl(
+                "127.0.0.1", probe.getsockname()[1], "u", Secret("pa55word-x"), "d", {}, "DEV_POSTGRES_URL"
+            )
+        )
+    assert "Nothing listens" in str(error.hint)
+
+
+def test_an_unknown_host_is_told() -> None:
+    error = refused(
+        DatabaseUrl("no-such-host.invalid", 5432, "u", Secret("pa55word-x"), "d"), connect_timeout=3.0
+    )
+    assert "no-such-host.invalid is unknown" in str(error.hint)
+
+
+def test_a_server_that_never_answers_is_given_up() -> None:
+    with closing(socket.socket()) as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(1)
+        url = DatabaseUrl("127.0.0.1", silent.getsockname()[1], "u", Secret("pa55word-x"), "d")
+        assert "does not answer" in str(refused(url, connect_timeout=1.0).hint)
+
+
+def test_a_server_without_tls_is_told(server: RealServer) -> None:
+    error = refused(replace(server.url, params={"sslmode": "require"}))
+    assert "sslmode=prefer" in str(error.hint)
+
+
+def test_a_role_that_may_not_log_in_to_a_full_database_is_told(postgres17: RealServer) -> None:
+    url = postgres17.role(options="connection limit 1")
+    with connect(url, purpose="first"):
+        assert "no free connection" in str(refused(url).hint)
