@@ -1,0 +1,83 @@
+"""Signals: SIGINT, SIGTERM and SIGHUP end a session like Ctrl-C, but never in the middle of a critical section.
+
+The session installs the handlers; whoever changes the target wraps what must not be torn apart in ``section()``.
+Without handlers (outside a session, in another thread than the main one) a section changes nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any
+
+_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
+class _State:
+    """One a process, as the handlers of signals are."""
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self.pending: int | None = None
+        self.previous: dict[int, Any] = {}
+
+
+_state = _State()
+
+
+def install() -> None:
+    """From now on a signal raises KeyboardInterrupt with its name. A signal that the parent set to be ignored stays so (nohup)."""
+    if threading.current_thread() is not threading.main_thread() or _state.previous:
+        return
+    _state.pending = None
+    for number in _SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            _state.previous[number] = signal.signal(number, _handle)
+
+
+def restore() -> None:
+    """Puts the earlier handlers back; what is still pending is dropped."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for number, handler in _state.previous.items():
+        signal.signal(number, handler)
+    _state.previous.clear()
+    _state.pending = None
+
+
+def _handle(number: int, frame: FrameType | None) -> None:
+    if _state.depth:
+        _state.pending = number
+        return
+    raise KeyboardInterrupt(signal.Signals(number).name)
+
+
+@contextlib.contextmanager
+def section(*, final: bool = False) -> Iterator[None]:
+    """Signals that come inside are remembered, and raised as KeyboardInterrupt when the outermost section ends.
+
+    An exception from inside is not hidden by a signal: the signal stays pending for ``check``.
+    ``final``: for the end of a session, when an interrupt can no longer change anything: the signal stays pending.
+    """
+    _state.depth += 1
+    try:
+        yield
+    finally:
+        _state.depth -= 1
+    if not final:
+        check()
+
+
+def pending() -> bool:
+    """Whether a signal came inside a section and was not raised yet."""
+    return _state.pending is not None
+
+
+def check() -> None:
+    """Raises a pending signal, unless a section is open."""
+    if _state.pending is not None and not _state.depth:
+        number, _state.pending = _state.pending, None
+        raise KeyboardInterrupt(signal.Signals(number).name)

@@ -1,0 +1,101 @@
+"""How a gate runs, in the controller without xdist and in every worker: closed phases, severity ``warn``, not applicable, secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from typing import Any
+
+import pytest
+
+from ..gating import MESSAGE
+from ..model import Severity
+from ..secret import redactor
+from . import handles
+from .ledger import failure_message
+from .state import GATE, GateState
+
+_SETUP_FAILURE = pytest.StashKey[BaseException]()
+_CLOSED = pytest.StashKey[bool]()
+
+
+class GateExecution:
+    """Hooks around each item."""
+
+    def __init__(self, state: GateState) -> None:
+        self.state = state
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> None:
+        gate = item.stash.get(GATE, None)
+        if gate is None:
+            return
+        self.state.phase = gate.phase
+        closed = self.state.closed
+        if closed is not None:
+            item.stash[_CLOSED] = closed.not_applicable
+            reason = MESSAGE + closed.reason if closed.not_applicable else closed.reason
+            item.add_marker(pytest.mark.skip(reason=reason), append=False)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
+        """The setup of a ``warn`` gate failed: what runs is that failure, so that the gate ends as one passed and warned test."""
+        failure = item.stash.get(_SETUP_FAILURE, None)
+        if failure is not None:
+            del item.stash[_SETUP_FAILURE]
+            raise failure
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Iterator[None]:
+        with handles.setting_up(fixturedef.scope):
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_teardown(self) -> Iterator[None]:
+        try:
+            return (yield)
+        finally:
+            handles.end_of_gate()
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        error = call.excinfo.value if call.excinfo is not None else None
+        if report.skipped and (hasattr(error, "dbdeploy_not_applicable") or item.stash.get(_CLOSED, False)):
+            report.dbdeploy_not_applicable = True  # type: ignore[attr-defined]  # reports carry plugins' attributes between processes
+        gate = item.stash.get(GATE, None)
+        if report.failed and gate is not None and gate.severity is Severity.WARN:
+            _warn(item, report, error)
+        _redact(report)
+        return report
+
+
+def _warn(item: pytest.Item, report: pytest.TestReport, error: BaseException | None) -> None:
+    """A failure of a ``warn`` gate passes, and says so."""
+    report.outcome = "passed"
+    if report.when == "setup" and error is not None:
+        item.stash[_SETUP_FAILURE] = error
+        report.longrepr = None
+        return
+    message = failure_message(report.longrepr)
+    report.dbdeploy_warned = message  # type: ignore[attr-defined]  # reports carry plugins' attributes between processes
+    known = ("dbdeploy.warned", message)
+    if known not in item.user_properties:
+        item.user_properties.append(known)
+    if known not in report.user_properties:
+        report.user_properties.append(known)
+
+
+def _redact(report: pytest.TestReport) -> None:
+    """What a gate printed or showed of itself leaves this process without secrets."""
+    report.sections = [(name, redactor.redact(text)) for name, text in report.sections]
+    longrepr = report.longrepr
+    if isinstance(longrepr, tuple):
+        report.longrepr = (longrepr[0], longrepr[1], redactor.redact(longrepr[2]))
+    elif longrepr is not None:
+        text = str(longrepr)
+        clean = redactor.redact(text)
+        if clean != text:
+            report.longrepr = clean

@@ -1,0 +1,175 @@
+"""What the fixtures hand to gates: a database to ask, the clone, the application."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self, cast
+
+import pytest
+
+from ..errors import DbDeployError
+from ..secret import MASK, redactor
+
+if TYPE_CHECKING:
+    import psycopg
+    import requests
+
+Params = Sequence[Any] | Mapping[str, Any] | None
+
+_open: list[Database] = []
+
+
+class Database:
+    """One database. ``fetch`` and ``scalar`` share a connection that is opened when first needed and ends with the gate.
+
+    What a gate writes is rolled back at its end. ``url`` holds the password; ``repr`` does not.
+    """
+
+    def __init__(self, url: str, *, name: str, read_only: bool) -> None:
+        self.url = url
+        self._name = name
+        self._read_only = read_only
+        self._shared: psycopg.Connection[tuple[Any, ...]] | None = None
+        self._of_gate: list[psycopg.Connection[tuple[Any, ...]]] = []
+        self._of_phase: list[psycopg.Connection[tuple[Any, ...]]] = []
+        redactor.register(url)
+
+    def __repr__(self) -> str:
+        return f"<{self._name} database, url={MASK}>"
+
+    def __enter__(self) -> Self:
+        _open.append(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _open.remove(self)
+        self.end_of_gate()
+        _close(self._of_phase)
+
+    def connect(self) -> psycopg.Connection[tuple[Any, ...]]:
+        """A connection of one's own, closed when the gate ends (when the phase ends, if a session or module fixture opened it)."""
+        __tracebackhide__ = True
+        connection = self._connect()
+        (self._of_phase if in_wider_fixture() else self._of_gate).append(connection)
+        return connection
+
+    def fetch(self, sql: str, params: Params = None) -> list[dict[str, Any]]:
+        """The rows, each a dict by column name. A statement that fails undoes only itself."""
+        __tracebackhide__ = True
+        return [dict(zip(names, row, strict=True)) for names, row in self._rows(sql, params)]
+
+    def scalar(self, sql: str, params: Params = None) -> Any:
+        """The first column of the first row; None when there is no row."""
+        __tracebackhide__ = True
+        for _, row in self._rows(sql, params):
+            return row[0]
+        return None
+
+    def _rows(self, sql: str, params: Params) -> list[tuple[list[str], tuple[Any, ...]]]:
+        __tracebackhide__ = True
+        if self._shared is None or self._shared.closed:
+            self._shared = self._connect()
+            self._shared.execute("select 1")  # opens the transaction that the savepoints below are in
+        with self._shared.transaction():
+            cursor = self._shared.execute(cast("Any", sql), params)
+            if cursor.description is None:
+                return []
+            names = [column.name for column in cursor.description]
+            return [(names, row) for row in cursor.fetchall()]
+
+    def _connect(self) -> psycopg.Connection[tuple[Any, ...]]:
+        """Fails the gate with the server's message, not with a traceback, when the database cannot be reached."""
+        __tracebackhide__ = True
+        from ..db.connect import connect
+        from ..db.url import DatabaseUrl
+
+        try:
+            return connect(
+                DatabaseUrl.parse(self.url, name=self._name), purpose="gate", read_only=self._read_only
+            )
+        except DbDeployError as error:
+            message = redactor.redact(str(error))
+        pytest.fail(message, pytrace=False)
+
+    def end_of_gate(self) -> None:
+        """Closes what the gate opened; what it wrote is rolled back."""
+        if self._shared is not None:
+            self._of_gate.append(self._shared)
+            self._shared = None
+        _close(self._of_gate)
+
+
+def _close(connections: list[psycopg.Connection[tuple[Any, ...]]]) -> None:
+    while connections:
+        with contextlib.suppress(Exception):  # a connection that is broken is closed
+            connection = connections.pop()
+            connection.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """The clone as it was, and migrated."""
+
+    before: Database
+    after: Database
+
+
+class App:
+    """HTTP client for the environment's application. Redirects are followed; nothing is retried."""
+
+    def __init__(self, url: str | None, *, timeout: float) -> None:
+        self.url = url
+        self.timeout = timeout
+        self._session: requests.Session | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._session is not None:
+            self._session.close()
+
+    def get(self, path: str = "/", **options: Any) -> requests.Response:
+        """GETs ``path`` below the application's URL; ``options`` as of ``requests.get``. No answer fails the gate."""
+        __tracebackhide__ = True
+        import requests
+
+        if not self.url:
+            pytest.fail(
+                "this environment has no app_url: set it in dbdeploy.yaml, or NAME_URL", pytrace=False
+            )
+        self._session = self._session or requests.Session()
+        address = self.url.rstrip("/") + "/" + path.lstrip("/")
+        try:
+            return self._session.get(address, **{"timeout": self.timeout, **options})
+        except requests.RequestException as error:
+            message = redactor.redact(f"GET {address} gave no answer: {error}")
+        pytest.fail(message, pytrace=False)
+
+
+# -- when connections end --------------------------------------------------------------------------------------
+
+_scopes: list[str] = []
+
+
+def in_wider_fixture() -> bool:
+    """Whether a fixture that outlives the gate is being set up."""
+    return any(scope != "function" for scope in _scopes)
+
+
+@contextlib.contextmanager
+def setting_up(scope: str) -> Any:
+    """Around the setup of a fixture of this scope."""
+    _scopes.append(scope)
+    try:
+        yield
+    finally:
+        _scopes.pop()
+
+
+def end_of_gate() -> None:
+    """After each gate, its own fixtures torn down: no connection of it is left."""
+    for database in _open:
+        database.end_of_gate()

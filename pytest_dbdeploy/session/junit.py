@@ -1,0 +1,119 @@
+"""JUnit and other reporters: steps of the controller as test cases, warned gates, properties of the suite, a copy in the artifacts.
+
+pytest has no public way to a suite's properties from the controller; what is private here has a canary test.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ..model import Level, LogPhase
+from ..steps import Step
+
+CLASS = "dbdeploy"
+
+
+def junit_files(config: pytest.Config) -> list[Any]:
+    """The JUnit writers of this session: pytest's own (``--junitxml``) and ours (the artifacts' ``junit.xml``)."""
+    try:
+        from _pytest.junitxml import LogXML
+    except ImportError:  # a pytest that has moved it: no JUnit extras, but nothing breaks
+        return []
+    return [plugin for plugin in config.pluginmanager.get_plugins() if isinstance(plugin, LogXML)]
+
+
+def is_step(report: pytest.TestReport) -> bool:
+    return report.nodeid.startswith(f"{CLASS}::")
+
+
+class StepReports:
+    """A step listener: each step that is a test case becomes a passed, failed or skipped test of class ``dbdeploy``."""
+
+    def __init__(self, session: pytest.Session) -> None:
+        self.session = session
+
+    def step_started(self, step: Step) -> None:
+        """A test case is reported when it has ended."""
+
+    def step_progressed(self, step: Step, text: str) -> None:
+        """Nothing to report."""
+
+    def message(self, phase: LogPhase, level: Level, text: str, metadata: dict[str, Any]) -> None:
+        """Not a test case."""
+
+    def step_finished(self, step: Step) -> None:
+        if not step.testcase:
+            return
+        stop = time.time()
+        start = stop - step.seconds
+        longrepr: Any = None
+        outcome: Any = step.status
+        if step.status == "failed":
+            longrepr = step.text or f"{step.title} failed"
+            # pytest counts failed reports for -x and --maxfail: a step is no gate, and must not stop the session.
+            self.session.testsfailed -= 1
+        elif step.status == "skipped":
+            longrepr = (CLASS, 0, f"Skipped: {step.text}")
+        for when, result, detail, seconds in (
+            ("setup", "passed", None, 0.0),
+            ("call", outcome, longrepr, step.seconds),
+            ("teardown", "passed", None, 0.0),
+        ):
+            report = pytest.TestReport(
+                nodeid=f"{CLASS}::{step.name}",
+                location=(CLASS, None, step.name),
+                keywords={step.name: 1},
+                outcome=result,  # type: ignore[arg-type]  # a step that has ended is one of the three
+                longrepr=detail,
+                when=when,  # type: ignore[arg-type]  # a literal, which mypy does not see in the tuple
+                duration=seconds,
+                start=start,
+                stop=stop,
+            )
+            self.session.config.hook.pytest_runtest_logreport(report=report)
+
+
+def add_warning(config: pytest.Config, report: pytest.TestReport) -> None:
+    """The message of a warned gate as its ``system-out``; call it before JUnit's own hook has closed the test case."""
+    message = getattr(report, "dbdeploy_warned", None)
+    if message is None:
+        return
+    for xml in junit_files(config):
+        with contextlib.suppress(AttributeError, TypeError):
+            xml.node_reporter(report)._write_content(report, f"warned: {message}", "system-out")
+
+
+def add_properties(config: pytest.Config, properties: dict[str, str]) -> None:
+    for xml in junit_files(config):
+        with contextlib.suppress(AttributeError):
+            for name, value in properties.items():
+                xml.add_global_property(name, value)
+
+
+def write_also(config: pytest.Config, path: Path) -> None:
+    """The same JUnit file in the artifacts, also without ``--junitxml``. Call it before the first gate runs."""
+    if junit_files(config):
+        return  # copied at the end: gathering the same reports twice costs time
+    from _pytest.junitxml import LogXML
+
+    class ArtifactsXML(LogXML):
+        def pytest_terminal_summary(self) -> None:  # type: ignore[override]  # pluggy passes what is named
+            """Where the artifacts are is said elsewhere."""
+
+    suite, family = config.getini("junit_suite_name"), config.getini("junit_family")
+    xml = ArtifactsXML(str(path), config.option.junitprefix, suite, family=family)
+    config.pluginmanager.register(xml, "dbdeploy-junit")
+    xml.pytest_sessionstart()
+
+
+def copy_to(config: pytest.Config, path: Path, written: Path) -> None:
+    """The file that ``--junitxml`` asked for, into the artifacts."""
+    if written.exists() and written != path:
+        with contextlib.suppress(OSError):
+            shutil.copyfile(written, path)

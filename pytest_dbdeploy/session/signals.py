@@ -1,0 +1,8 @@
+"""The session's side of signals: handlers live from the start of the session to its very end, rollback included."""
+
+from __future__ import annotations
+
+from ..critical import check, install, pending, restore
+from ..critical import section as uninterrupted
+
+__all__ = ["check", "install", "pending", "restore", "uninterrupted"]
