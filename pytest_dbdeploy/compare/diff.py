@@ -191,8 +191,8 @@ def verify(baseline: Snapshot, before: Snapshot, after: Snapshot, now: Snapshot)
     """Whether the target went from ``baseline`` to ``now`` as the sandbox went from ``before`` to ``after``.
 
     The servers may have different major versions: definitions that different majors rendered are never held against each
-    other. There, an object or property must have changed where the sandbox's did; within one major its new value must be
-    the sandbox's too, wherever both started from the same. Column positions do not count.
+    other. There, an object or property must have changed where the sandbox's did (yes, no and numbers must be equal); within
+    one major its new value must be the sandbox's too, wherever both started from the same. Column positions do not count.
     """
     rehearsed = differences(before, after, ignore_position=True)
     same_major = before.major == baseline.major
@@ -245,19 +245,29 @@ def _lacking(
     there: Mapping[str, Any],
     same_major: bool,
 ) -> Iterator[str]:
+    """The properties of a rehearsed change that the target's object ``there`` does not have."""
     expected = change.after or {}
     if change.change is ChangeType.ADDED:
-        if same_major:
-            for key in {**expected, **there}:
-                if key not in _MAKER and key != "position" and expected.get(key) != there.get(key):
-                    yield key
+        for key in {**expected, **there}:
+            skip = (
+                key == "position"
+                or key in _MAKER
+                or not (same_major or _is_fact(expected.get(key), there.get(key)))
+            )
+            if not skip and expected.get(key) != there.get(key):
+                yield key
         return
     for key in expected:
-        if same_major and was.get(key) == rehearsed_was.get(key):
-            if there.get(key) != expected.get(key):
-                yield key
-        elif there.get(key) == was.get(key):
+        alike = _is_fact(expected[key], there.get(key)) or (
+            same_major and was.get(key) == rehearsed_was.get(key)
+        )
+        if there.get(key) != expected[key] if alike else there.get(key) == was.get(key):
             yield key
+
+
+def _is_fact(*values: object) -> bool:
+    """Whether no value is text that a server rendered: yes, no and numbers are the same on every major version."""
+    return not any(isinstance(value, (str, list)) for value in values)
 
 
 def _unexplained(

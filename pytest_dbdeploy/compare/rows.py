@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 from psycopg import errors as pg_errors
 from psycopg import pq, sql
+from psycopg.rows import tuple_row
 
 from ..db.sql import query
 from ..errors import TargetError
@@ -31,9 +32,10 @@ set local search_path = pg_catalog, pg_temp
 _COUNT = sql.SQL("select count(*) from {table}")
 # A sum does not depend on the order, and unlike xor it does not lose rows that are there twice.
 _DIGEST = sql.SQL(
-    "select count(*), coalesce(sum(hashtextextended(t::text collate \"C\", 0)), 0)::text || '/' "
-    '|| coalesce(sum(hashtextextended(t::text collate "C", 1)), 0)::text from {table} t'
+    "select count(*), coalesce(sum(hashtextextended((t.*)::text collate \"C\", 0)), 0)::text || '/' "
+    '|| coalesce(sum(hashtextextended((t.*)::text collate "C", 1)), 0)::text from {table} t'
 )
+_EMPTY = sql.SQL("select not exists (select from {table})")
 _BATCH = 50  # statements sent at once: one round trip, and no more results in memory than that
 
 
@@ -43,9 +45,24 @@ def user_tables(conn: psycopg.Connection[Any], exclude_schemas: Sequence[str] = 
     ``exclude_schemas``: plain names, such as the state schema. TargetError when the catalogue cannot be read.
     """
     try:
-        return [row[0] for row in conn.execute(query("user_tables"), {"exclude": list(exclude_schemas)})]
+        rows = _cursor(conn).execute(query("user_tables"), {"exclude": list(exclude_schemas)}).fetchall()
     except psycopg.Error as error:
         raise _unreadable("the list of tables", error) from error
+    return [row[0] for row in rows]
+
+
+def family(conn: psycopg.Connection[Any], relation: str) -> set[str]:
+    """``relation`` with its partitions and inheriting tables at every depth: whose rows are its rows."""
+    try:
+        rows = _cursor(conn).execute(query("table_family"), {"relation": relation}).fetchall()
+    except psycopg.Error as error:
+        raise _unreadable(relation, error) from error
+    return {row[0] for row in rows}
+
+
+def empty_tables(conn: psycopg.Connection[Any], relations: Sequence[str]) -> list[str]:
+    """Those of ``relations`` that have no row; cheap, whatever their size. TargetError when one cannot be read."""
+    return [relation for relation, row in _each(conn, relations, _EMPTY) if row[0]]
 
 
 def count_rows(conn: psycopg.Connection[Any], relations: Sequence[str]) -> dict[str, int]:
@@ -70,13 +87,19 @@ def _each(
             batch = relations[start : start + _BATCH]
             try:
                 with conn.pipeline():
-                    cursors = [conn.execute(statement.format(table=_identifier(name))) for name in batch]
+                    cursors = [
+                        _cursor(conn).execute(statement.format(table=_identifier(name))) for name in batch
+                    ]
                 rows = [cursor.fetchone() for cursor in cursors]
             except psycopg.Error as error:
                 raise _unreadable("a table" if len(batch) > 1 else batch[0], error) from error
             for name, row in zip(batch, rows, strict=True):
                 assert row is not None
                 yield name, tuple(row)
+
+
+def _cursor(conn: psycopg.Connection[Any]) -> psycopg.Cursor[tuple[Any, ...]]:
+    return conn.cursor(row_factory=tuple_row)  # whatever rows the caller's connection makes
 
 
 def _identifier(relation: str) -> sql.Identifier:

@@ -15,6 +15,7 @@ from typing import Any
 import psycopg
 from psycopg import errors as pg_errors
 from psycopg import pq
+from psycopg.rows import tuple_row
 
 from ..db.sql import query
 from ..errors import TargetError
@@ -149,7 +150,7 @@ def _read(
             conn.execute("set transaction isolation level repeatable read, read only")
         for setting in PINNED.split(";"):
             conn.execute(setting)
-        namespaces = conn.execute(query("catalogue_namespaces"), {"exclude": exclude, "schemas": schemas})
+        namespaces = _run(conn, "namespaces", {"exclude": exclude, "schemas": schemas})
         parameters = {
             "namespaces": [row[0] for row in namespaces.fetchall()],
             "everything": schemas is None,
@@ -157,9 +158,7 @@ def _read(
         objects: dict[str, dict[str, Properties]] = {}
         not_compared: list[NotCompared] = []
         with conn.pipeline():  # one round trip for all
-            cursors = [
-                conn.execute(query(f"catalogue_{name}"), parameters) for name in (*QUERIES, "not_compared")
-            ]
+            cursors = [_run(conn, name, parameters) for name in (*QUERIES, "not_compared")]
         for cursor in cursors[:-1]:
             _collect(cursor, objects, not_compared)
         not_compared += [
@@ -168,6 +167,13 @@ def _read(
         ]
         version = conn.info.server_version
     return Snapshot(version, objects, tuple(sorted(not_compared, key=lambda item: (item.kind, item.object))))
+
+
+def _run(
+    conn: psycopg.Connection[Any], name: str, parameters: Mapping[str, Any]
+) -> psycopg.Cursor[tuple[Any, ...]]:
+    # whatever rows the caller's connection makes
+    return conn.cursor(row_factory=tuple_row).execute(query(f"catalogue_{name}"), parameters)
 
 
 def _collect(

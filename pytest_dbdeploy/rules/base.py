@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ..compare.names import split_name
-from ..model import Change, Finding, Severity, StatementEvidence
+from ..model import Change, ChangeType, Finding, Severity, StatementEvidence
 
 Check = Callable[[Sequence[Change], Sequence[StatementEvidence]], list[Finding]]
 
 _COMMENTS = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+_TAKES_AWAY = re.compile(r"\b(drop|rename|set\s+schema)\b", re.IGNORECASE)
 _EXCERPT = 100
 
 
@@ -60,10 +61,16 @@ class Responsible:
 
 
 def responsible(change: Change, evidence: Sequence[StatementEvidence]) -> Responsible | None:
-    """The statement that dropped the object, by what was measured; else the last that changes schema and names it."""
+    """The statement that made a change: by what was measured to be dropped, else by what changes schema and names the object.
+
+    None where neither tells.
+    """
     found = next((e for e in evidence if any(d.object == change.object for d in e.dropped)), None)
     if found is None:
-        found = next((e for e in reversed(evidence) if _names(e, change)), None)
+        naming = [e for e in evidence if _names(e, change)]
+        if change.change is ChangeType.REMOVED:
+            naming = [e for e in naming if _TAKES_AWAY.search(e.statement)]
+        found = naming[-1] if naming else None
     if found is None:
         return None
     text = " ".join(_COMMENTS.sub(" ", found.statement).split())
@@ -77,15 +84,17 @@ def responsible(change: Change, evidence: Sequence[StatementEvidence]) -> Respon
 
 
 def _names(evidence: StatementEvidence, change: Change) -> bool:
-    if not (evidence.tag or "").startswith(("ALTER", "DROP", "CREATE")):
+    tag = evidence.tag or ""
+    if not tag.startswith(("ALTER", "DROP", "CREATE", "COMMENT", "GRANT", "REVOKE")):
         return False
     try:
         parts = split_name(change.object)
     except ValueError:
         return False
-    # Of a column, the table too; the schema is often left out.
     text = _COMMENTS.sub(" ", evidence.statement).lower()
-    return all(re.search(rf"(?<![\w$]){re.escape(part.lower())}(?![\w$])", text) for part in parts[1:])
+    # Of a column, the table too; the schema is often left out, except where it goes as a whole.
+    named = parts[:1] if tag == "DROP SCHEMA" or len(parts) == 1 else parts[1:]
+    return all(re.search(rf"(?<![\w$]){re.escape(part.lower())}(?![\w$])", text) for part in named)
 
 
 def acknowledge_hint(rule: str, change: Change, where: Responsible | None) -> str:

@@ -13,10 +13,10 @@ from ..model import Change, Migration, Severity, StatementEvidence
 from .base import Acknowledgement, Responsible, Rule, responsible
 
 _INLINE = re.compile(
-    r"""--[ \t]*dbdeploy:\s*allow\s+
-        (?P<rule>[a-z0-9-]+)\s+
+    r"""--[ \t]*dbdeploy:[ \t]*allow[ \t]+
+        (?P<rule>[a-z0-9-]+)[ \t]+
         (?P<object>(?:"(?:[^"]|"")*"|[^\s"])+)
-        (?:\s+\((?P<reason>.*)\))?\s*$""",
+        (?:[ \t]+\((?P<reason>.*)\))?[ \t]*\r?$""",
     re.MULTILINE | re.VERBOSE,
 )
 _WEIGHT = {Severity.BLOCK: 2, Severity.WARN: 1, Severity.IGNORE: 0}

@@ -1,0 +1,66 @@
+"""Are the rows of tables that no statement writes to still what they were? One gate a table of the target."""
+
+import pytest
+
+from pytest_dbdeploy import facts, not_applicable
+from pytest_dbdeploy.compare.names import parent_name
+from pytest_dbdeploy.compare.rows import count_rows, digest_rows, family
+
+
+def pytest_generate_tests(metafunc):
+    tables = facts(metafunc.config)["tables"]
+    metafunc.parametrize("table", tables or [pytest.param(None, id="no tables")])
+
+
+def test_rows_are_preserved(
+    table, dbdeploy_plan, dbdeploy_sandbox, dbdeploy_changes, dbdeploy_evidence, _dbdeploy_checks
+):
+    if table is None:
+        return
+    if table in _dbdeploy_checks.get("history_relations", ()):
+        not_applicable(f"{table} is the migration tool's own history")
+    if any(c.object == table and c.kind == "table" and c.change == "removed" for c in dbdeploy_changes):
+        not_applicable(f"{table} is removed: the rule table-removed judges that")
+    columns = [c.object for c in dbdeploy_changes if c.kind == "column" and parent_name(c.object) == table]
+    # Added columns change every row, and the digest with them: then the number of rows must do.
+    read = count_rows if columns else digest_rows
+    with dbdeploy_sandbox.before.connect() as before, dbdeploy_sandbox.after.connect() as after:
+        tables = family(before, table)
+        if not tables:
+            not_applicable(
+                f"{table} is not in the clone: it was removed from the target since the plan was made"
+            )
+        written = [place for evidence in dbdeploy_evidence if (place := writes(evidence, tables))]
+        if written:
+            not_applicable(f"{table} is written to on purpose, by {', '.join(written)}")
+        was, now = read(before, [table])[table], read(after, [table])[table]
+    if was == now:
+        return
+    if dbdeploy_plan.command is not None:
+        not_applicable(f"{table} was written to by the command, whose statements are not seen one by one")
+    if columns:
+        text = f"{table} had {was} rows and has {now} after the migrations"
+    elif was[0] != now[0]:
+        text = f"{table} had {was[0]} rows and has {now[0]} after the migrations"
+    else:
+        text = f"{table} has {now[0]} rows as before, but they are not the same: values were changed"
+    naming = [f"{e.file}:{e.line}" for e in dbdeploy_evidence if names(e, table)]
+    pytest.fail(
+        f"{text}, though no statement writes to it."
+        + (f"\nStatements that name it: {', '.join(naming)}." if naming else "")
+        + "\nLook for a rewrite that converts values, a trigger, or a CASCADE; where the change is meant, make it with an UPDATE, "
+        "DELETE or INSERT in the migration.",
+        pytrace=False,
+    )
+
+
+def writes(evidence, tables):
+    """The place of a statement that wrote to one of ``tables``, or None."""
+    written = tables & evidence.rows.keys()
+    if (evidence.tag or "").startswith("TRUNCATE"):
+        written |= {table for table in tables & set(evidence.rewritten) if names(evidence, table)}
+    return f"{evidence.file}:{evidence.line}" if written else None
+
+
+def names(evidence, table):
+    return table.split(".")[-1].strip('"').lower() in evidence.statement.lower()

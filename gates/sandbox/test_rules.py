@@ -1,0 +1,29 @@
+"""Do the migrations do what the policy forbids? One gate a rule; its page is docs/rules/<rule>.md."""
+
+import pytest
+
+from pytest_dbdeploy import facts, not_applicable
+from pytest_dbdeploy.rules import RULES, evaluate, severity_of
+
+
+def pytest_generate_tests(metafunc):
+    known = facts(metafunc.config)
+    policy = known.get("policy") or {}
+    gates = []
+    for rule in known["rules"]:
+        severity = severity_of(rule, policy)
+        marks = [pytest.mark.dbdeploy(severity="warn")] if severity == "warn" else []
+        gates.append(pytest.param(rule, id=rule, marks=marks))
+    metafunc.parametrize("rule", gates or [pytest.param(None, id="no rules")])
+
+
+def test_rule(rule, dbdeploy_changes, dbdeploy_evidence, _dbdeploy_checks):
+    if rule is None:
+        return
+    if severity_of(rule, _dbdeploy_checks["policy"]) == "ignore":
+        not_applicable(f"the policy ignores {rule}: {RULES[rule].summary}")
+    changes = [change for change in dbdeploy_changes if not change.acknowledged]
+    findings = evaluate(rule, changes, dbdeploy_evidence)
+    if findings:
+        texts = [f"{f.place or 'the migrations'}: {f.message}\n{f.hint or ''}".rstrip() for f in findings]
+        pytest.fail("\n\n".join(texts), pytrace=False)

@@ -1,0 +1,66 @@
+"""Changes in words, for messages and reports. Pure."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..model import Change, ChangeType
+
+_MOST = 20
+
+
+def describe(change: Change, *, before: str = "before", after: str = "after") -> str:
+    """One change in lines: what, which object, and each property that differs; long definitions as a diff.
+
+    ``before``, ``after``: what the two sides are called.
+    """
+    head = f"{change.kind} {change.object} "
+    if change.change is ChangeType.ADDED:
+        return f"{head}is not in {before}, but in {after}{_summary(change.after)}"
+    if change.change is ChangeType.REMOVED:
+        return f"{head}is in {before}, but not in {after}{_summary(change.before)}"
+    old, new = change.before or {}, change.after or {}
+    lines = [f"{head}differs:"]
+    for key in {**old, **new}:
+        lines += _property(key, old.get(key), new.get(key), before, after)
+    return "\n".join(lines)
+
+
+def describe_all(changes: Iterable[Change], *, before: str = "before", after: str = "after") -> str:
+    """Each change as ``describe`` says it; after the first 20 only how many more there are."""
+    texts = [describe(change, before=before, after=after) for change in changes]
+    if len(texts) > _MOST:
+        texts[_MOST:] = [f"... and {len(texts) - _MOST} more (all are in schema-comparison.json)"]
+    return "\n".join(texts)
+
+
+def _summary(properties: Mapping[str, Any] | None) -> str:
+    if not properties:
+        return ""
+    short = properties.get("definition") or properties.get("type") or ""
+    if not short or "\n" in str(short):
+        count = len(properties.get("columns", ()))
+        return f" ({count} columns)" if count else ""
+    return f": {short}"
+
+
+def _property(key: str, old: object, new: object, before: str, after: str) -> list[str]:
+    name = key.replace("_", " ")
+    if any(isinstance(value, str) and "\n" in value for value in (old, new)):
+        diff = difflib.unified_diff(
+            str(old or "").splitlines(), str(new or "").splitlines(), before, after, n=1, lineterm=""
+        )
+        return [f"  {name}:", *(f"    {line}" for line in diff)]
+    return [f"  {name}: {before} {_value(old)}, {after} {_value(new)}"]
+
+
+def _value(value: object) -> str:
+    if value is None:
+        return "(none)"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(str, value)) + "]"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
