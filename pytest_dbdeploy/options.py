@@ -177,6 +177,11 @@ def requested_action(config: pytest.Config) -> Action | None:
     for flag, value in {ENV.flag: environment, **given}.items():
         if value is not None and not (value.strip() if isinstance(value, str) else value):
             raise ConfigError(f"{flag} is empty.", hint=f"Write a value: {flag}={_METAVARS[flag]}.")
+    if environment is not None and "://" in environment:
+        raise ConfigError(
+            f"{ENV.flag} names an environment; it was given a URL.",
+            hint=f"Set variable DEV_POSTGRES_URL to the URL, and give {ENV.flag}=dev.",
+        )
     if len(exclusive) > 1:
         raise ConfigError(
             f"{' and '.join(exclusive)} cannot be combined.", hint="Run them one after the other."

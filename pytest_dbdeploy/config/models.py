@@ -7,82 +7,28 @@ Durations are seconds, sizes bytes.
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
-    PlainValidator,
-    WithJsonSchema,
     field_validator,
     model_validator,
 )
 
 from ..model import Level, Severity
 from ..secret import Secret
-from .units import DURATION_HELP, DURATION_PATTERN, SIZE_HELP, SIZE_PATTERN, parse_duration, parse_size
-
-Duration = Annotated[
-    float,
-    BeforeValidator(parse_duration),
-    WithJsonSchema(
-        {
-            "type": ["string", "integer"],
-            "pattern": DURATION_PATTERN,
-            "maximum": 0,
-            "description": DURATION_HELP,
-        }
-    ),
-]
-Size = Annotated[
-    int,
-    BeforeValidator(parse_size),
-    WithJsonSchema(
-        {"type": ["string", "integer"], "pattern": SIZE_PATTERN, "maximum": 0, "description": SIZE_HELP}
-    ),
-]
-
-
-def _to_secret(value: object) -> Secret:
-    if isinstance(value, Secret):
-        return value
-    if isinstance(value, str):
-        return Secret(value)
-    raise ValueError("must be a text")
-
-
-SecretText = Annotated[Secret, PlainValidator(_to_secret), WithJsonSchema({"type": "string"})]
-
-
-def _http_url(value: str) -> str:
-    if not re.match(r"https?://[^\s/]+", value):
-        raise ValueError("must be a URL that begins with http:// or https://")
-    return value
-
-
-HttpUrl = Annotated[str, AfterValidator(_http_url), WithJsonSchema({"type": "string", "format": "uri"})]
-
-
-def _secret_http_url(value: object) -> Secret:
-    return Secret(_http_url(_to_secret(value).reveal()))
-
-
-SecretUrl = Annotated[
-    Secret, PlainValidator(_secret_http_url), WithJsonSchema({"type": "string", "format": "uri"})
-]
+from .fields import Duration, HttpUrl, SecretText, SecretUrl, Size
 
 
 class Section(BaseModel):
     """A mapping of the file: unknown keys are refused, null stands for the default."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     @model_validator(mode="before")
     @classmethod
