@@ -1,0 +1,58 @@
+-- Mangles all of it: what a bad deployment could leave behind.
+DROP TABLE shop.audit;
+DROP VIEW public.editable;
+DROP VIEW shop.big_order_names;
+DROP PROCEDURE shop.reset;
+DROP AGGREGATE shop.total_length(text);
+DROP CAST (integer AS shop.mood);
+DROP TABLE shop.events_2024;
+DROP TABLE public.cache;
+DROP TABLE "Odd Names"."Table; DROP ""x""";
+DROP SCHEMA "Odd Names" CASCADE;
+DROP MATERIALIZED VIEW shop.never_filled;
+DROP STATISTICS public.users_stats;
+DROP COLLATION shop.plain;
+DROP INDEX public.users_tags;
+
+CREATE SCHEMA extra;
+CREATE TYPE extra.colour AS ENUM ('red', 'green');
+CREATE TABLE extra.things (id serial PRIMARY KEY, colour extra.colour, at date) PARTITION BY RANGE (id);
+CREATE TABLE extra.things_1 PARTITION OF extra.things FOR VALUES FROM (1) TO (100);
+CREATE TABLE public.new_table (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), user_id bigint REFERENCES public.users, mood shop.mood);
+CREATE VIEW public.on_top AS SELECT * FROM shop.per_user;
+CREATE VIEW extra.on_top AS SELECT * FROM public.on_top;
+CREATE FUNCTION public.newer(shop.mood, extra.colour) RETURNS integer LANGUAGE sql AS 'SELECT 1';
+CREATE FUNCTION public.slug(text) RETURNS text LANGUAGE sql AS 'SELECT $1';
+CREATE DOMAIN public.positive AS integer CHECK (VALUE > 0);
+CREATE SEQUENCE shop.another;
+CREATE CAST (bigint AS shop.mood) WITH INOUT;
+
+ALTER TYPE shop.mood ADD VALUE 'ecstatic' BEFORE 'happy';
+ALTER TYPE shop.address ADD ATTRIBUTE country text CASCADE;
+ALTER TABLE public.orders DROP COLUMN note CASCADE, ALTER COLUMN user_id SET DEFAULT 1, ADD COLUMN note text, ADD COLUMN extra integer DEFAULT 7;
+ALTER TABLE public.users ALTER COLUMN name DROP NOT NULL, DROP CONSTRAINT users_name_check, ALTER COLUMN tags TYPE text USING tags::text;
+ALTER TABLE public.vehicle ALTER COLUMN wheels TYPE bigint;
+ALTER TABLE public.empty RENAME TO filled;
+ALTER TABLE public.filled ADD COLUMN x integer;
+ALTER TABLE public.users ENABLE ROW LEVEL SECURITY;
+ALTER SEQUENCE public.ticket INCREMENT 1 RESTART 1;
+CREATE OR REPLACE FUNCTION shop.next_code() RETURNS text LANGUAGE sql AS $$ SELECT 'broken' $$;
+REVOKE ALL ON public.users FROM PUBLIC;
+GRANT ALL ON public.orders TO PUBLIC;
+GRANT CREATE ON SCHEMA public TO PUBLIC;
+COMMENT ON TABLE public.users IS 'new comment';
+COMMENT ON SCHEMA public IS NULL;
+ALTER DEFAULT PRIVILEGES IN SCHEMA shop GRANT INSERT ON TABLES TO PUBLIC;
+ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON FUNCTIONS TO PUBLIC;
+ALTER DEFAULT PRIVILEGES REVOKE USAGE ON TYPES FROM PUBLIC;
+ALTER DEFAULT PRIVILEGES IN SCHEMA extra GRANT ALL ON TABLES TO PUBLIC;
+
+UPDATE public.users SET favourite = NULL;
+DELETE FROM public.orders WHERE id > 700;
+UPDATE public.users SET mood = 'sad';
+INSERT INTO public.users (email, name, tags) VALUES ('late@example.org', 'Late', 'x');
+TRUNCATE shop.events;
+INSERT INTO shop.events (at, data) VALUES ('2025-03-03', '{}');
+REFRESH MATERIALIZED VIEW shop.per_user;
+SELECT lo_unlink(oid) FROM (SELECT min(oid) AS oid FROM pg_largeobject_metadata) first;
+SELECT lo_from_bytea(0, 'another');
