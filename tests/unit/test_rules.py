@@ -1,0 +1,237 @@
+"""Rules: found by themselves, documented, and judged by policy and acknowledgement."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+
+from pytest_dbdeploy import rules as package
+from pytest_dbdeploy.model import (
+    Change,
+    ChangeType,
+    DroppedObject,
+    Migration,
+    Severity,
+    Statement,
+    StatementEvidence,
+)
+from pytest_dbdeploy.rules import (
+    RULES,
+    Acknowledged,
+    evaluate,
+    inline_acknowledgements,
+    judge,
+    severity_of,
+    texts_of,
+)
+
+ROOT = Path(__file__).parents[2]
+COLUMN = Change("column", ChangeType.REMOVED, "public.users.legacy", {"type": "text"}, None)
+TABLE = Change("table", ChangeType.REMOVED, "public.orders", {"columns": {"public.orders.id": {}}}, None)
+
+
+def ran(statement, *, file="drizzle/0007_tidy.sql", line=3, tag="ALTER TABLE", migration="0007_tidy", **more):
+    return StatementEvidence(migration, file, line, statement, tag, 0.01, True, **more)
+
+
+def judged(change=COLUMN, acknowledge=(), **more):
+    (found,) = judge((change,), more.pop("policy", {}), acknowledge, **more)
+    return found
+
+
+def test_every_file_of_the_package_with_a_rule_is_found():
+    files = {
+        path.stem.replace("_", "-")
+        for path in Path(package.__file__).parent.glob("*_*.py")
+        if path.stem[0] != "_"
+    }
+    assert set(RULES) == files == {"table-removed", "column-removed"}
+
+
+@pytest.mark.parametrize("rule", sorted(RULES))
+def test_every_rule_has_a_page_that_names_it_and_shows_the_safe_way(rule):
+    page = (ROOT / "docs" / "rules" / f"{rule}.md").read_text("utf-8")
+    assert page.startswith(f"# {rule}\n")
+    assert "## The safe way" in page
+    assert "```sql" in page
+    assert f"Default: `{RULES[rule].default}`" in page
+    assert f"-- dbdeploy: allow {rule} " in page
+
+
+def test_a_removed_column_is_found_with_its_place_and_what_to_do():
+    (finding,) = evaluate("column-removed", [COLUMN], [ran("ALTER TABLE users DROP COLUMN legacy")])
+    assert finding.place == "drizzle/0007_tidy.sql:3"
+    assert finding.object == "public.users.legacy"
+    assert (
+        finding.message
+        == "column public.users.legacy (text) is removed, with its values: ALTER TABLE users DROP COLUMN legacy"
+    )
+    assert "-- dbdeploy: allow column-removed public.users.legacy (why)" in finding.hint
+    assert "drizzle/0007_tidy.sql" in finding.hint
+
+
+def test_a_removed_table_is_found_even_when_nobody_knows_which_statement_it_was():
+    (finding,) = evaluate("table-removed", [TABLE])
+    assert (finding.message, finding.place) == (
+        "table public.orders is removed, with its 1 columns and all its rows",
+        None,
+    )
+
+
+def test_columns_of_a_removed_table_are_the_tables_business():
+    column = Change("column", ChangeType.REMOVED, "public.orders.id", {}, None)
+    assert evaluate("column-removed", [TABLE, column]) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        Change("column", ChangeType.ADDED, "public.users.x", None, {}),
+        Change("column", ChangeType.MODIFIED, "public.users.x", {"type": "text"}, {"type": "integer"}),
+        Change("view column", ChangeType.REMOVED, "public.v.x", {}, None),
+        Change("view", ChangeType.REMOVED, "public.v", {}, None),
+    ],
+)
+def test_other_changes_are_no_removal(change):
+    assert [rule for rule in RULES if evaluate(rule, [change])] == []
+
+
+def test_a_rename_is_told_as_what_it_is():
+    (finding,) = evaluate("table-removed", [TABLE], [ran('ALTER TABLE "orders" RENAME TO "purchases"')])
+    assert "no more under this name" in finding.message
+    assert "keep a view" in finding.hint
+
+
+def test_what_was_measured_to_be_dropped_beats_what_a_statement_names():
+    measured = ran(
+        "DROP SCHEMA attic CASCADE",
+        line=9,
+        tag="DROP SCHEMA",
+        dropped=(DroppedObject("table", "public.orders", True),),
+    )
+    (finding,) = evaluate("table-removed", [TABLE], [measured, ran("ALTER TABLE orders RENAME TO x")])
+    assert finding.place == "drizzle/0007_tidy.sql:9"
+
+
+def test_a_statement_that_only_writes_or_only_mentions_the_name_in_a_comment_is_not_it():
+    evidence = [
+        ran("DROP TABLE orders", line=1, tag="DROP TABLE"),
+        ran("ALTER TABLE x DROP COLUMN y -- like orders", line=2),
+        ran("INSERT INTO orders VALUES (1)", line=3, tag="INSERT"),
+        ran("CREATE TABLE orders_new (id int)", line=4, tag="CREATE TABLE"),
+    ]
+    assert evaluate("table-removed", [TABLE], evidence)[0].place == "drizzle/0007_tidy.sql:1"
+
+
+# -- policy ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_policy_decides_and_is_silent_about_what_it_does_not_name():
+    assert severity_of("column-removed", {"column-removed": "warn"}) is Severity.WARN
+    assert severity_of("column-removed", {}) is Severity.BLOCK
+
+
+def test_a_change_gets_its_rule_and_severity():
+    found = judged(policy={"column-removed": Severity.WARN})
+    assert (found.rule, found.severity, found.acknowledged) == ("column-removed", Severity.WARN, False)
+
+
+def test_an_ignored_rule_says_nothing_of_a_change():
+    assert judged(policy={"column-removed": Severity.IGNORE}) == COLUMN
+
+
+def test_a_change_without_a_rule_stays_as_it_is():
+    harmless = Change("index", ChangeType.ADDED, "public.i", None, {})
+    assert judged(harmless) == harmless
+
+
+# -- acknowledgements ------------------------------------------------------------------------------------------------
+
+DROP = (ran("ALTER TABLE users DROP COLUMN legacy"),)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        Acknowledged("column-removed", "public.users.legacy"),
+        Acknowledged("column-removed", "public.users.*"),
+        Acknowledged("column-removed", "public.users.legacy", migration="0007_*"),
+        Acknowledged("column-removed", "public.users.legacy", migration="drizzle/0007_tidy.sql"),
+        Acknowledged("column-removed", "public.users.legacy", until=dt.date(2027, 1, 31)),
+    ],
+)
+def test_an_acknowledgement_that_fits_counts(entry):
+    assert judged(acknowledge=[entry], evidence=DROP, today=dt.date(2027, 1, 31)).acknowledged
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        Acknowledged("table-removed", "public.users.legacy"),
+        Acknowledged("column-removed", "public.users.other"),
+        Acknowledged("column-removed", "public.users.LEGACY"),
+        Acknowledged("column-removed", "public.users.legacy", migration="0008_*"),
+        Acknowledged("column-removed", "public.users.legacy", until=dt.date(2027, 1, 30)),
+    ],
+)
+def test_an_acknowledgement_of_something_else_or_of_yesterday_does_not_count(entry):
+    found = judged(acknowledge=[entry], evidence=DROP, today=dt.date(2027, 1, 31))
+    assert (found.rule, found.severity, found.acknowledged) == ("column-removed", Severity.BLOCK, False)
+
+
+def test_without_evidence_a_migration_that_is_pending_is_good_enough():
+    entry = Acknowledged("column-removed", "public.users.legacy", migration="0007_*")
+    assert judged(acknowledge=[entry], files={"drizzle/0007_tidy.sql": ""}).acknowledged
+    assert not judged(acknowledge=[entry], files={"drizzle/0008_more.sql": ""}).acknowledged
+
+
+def test_a_change_that_no_measured_statement_explains_is_not_acknowledged_for_one_migration():
+    entry = Acknowledged("column-removed", "public.users.legacy", migration="0007_*")
+    assert not judged(acknowledge=[entry], evidence=(ran("SELECT 1", tag="SELECT"),)).acknowledged
+
+
+COMMENT = "-- dbdeploy: allow column-removed public.users.legacy (unused since 2.3)\nALTER TABLE users DROP COLUMN legacy;"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        COMMENT,
+        COMMENT.replace("\n", "\r\n"),
+        "ALTER TABLE users DROP COLUMN legacy; -- dbdeploy: allow column-removed public.users.legacy",
+        "  --dbdeploy: allow  column-removed  public.users.legacy  (why (really))",
+    ],
+)
+def test_a_comment_in_the_migration_acknowledges_its_change(text):
+    assert judged(files={"drizzle/0007_tidy.sql": text}, evidence=DROP).acknowledged
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "-- dbdeploy: allow column-removed",
+        "-- dbdeploy: allow column-removed\npublic.users.legacy",
+        "-- dbdeploy: allow column-removed public.users.*",
+        "-- dbdeploy: allow everything public.users.legacy",
+        "-- dbdeploy: allow column-removed public.users.legacy2 (why)",
+        "-- dbdeploy: allow column-removed public.users.legacy and more",
+    ],
+)
+def test_a_comment_that_is_not_exactly_about_it_does_not(text):
+    assert not judged(files={"drizzle/0007_tidy.sql": text}, evidence=DROP).acknowledged
+
+
+def test_a_comment_counts_for_its_own_file_only():
+    assert not judged(files={"drizzle/0001_init.sql": COMMENT}, evidence=DROP).acknowledged
+
+
+def test_a_comment_may_name_a_quoted_object():
+    (found,) = inline_acknowledgements({"f": '-- dbdeploy: allow table-removed public."My Table" (old)'})
+    assert (found.object, found.reason) == ('public."My Table"', "old")
+
+
+def test_the_statements_of_a_migration_stand_in_for_its_file():
+    migration = Migration("0007_tidy", "f.sql", "c", (Statement(COMMENT, 1), Statement("SELECT 1", 4)))
+    assert inline_acknowledgements(texts_of([migration]))[0].object == "public.users.legacy"
