@@ -1,4 +1,4 @@
-"""PostgreSQL's own programs: finding installations, choosing one by server version, running one without leaking its password."""
+"""PostgreSQL's own programs: finding installations, choosing one by server version, running one."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Providers of sandbox servers, one file each."""
