@@ -12,38 +12,26 @@ from ..db.url import DatabaseUrl
 from ..decision import decide
 from ..errors import DbDeployError
 from ..model import Decision, ExitStatus, Level, LogPhase, Outcome, Phase, Reason, Verdict
-from ..reports import terminal
 from ..steps import Steps
 from .base import Close, Go, Ledger
-from .workspace import Workspace, error_text
+from .common import CommonFlow
+from .workspace import error_text
 
 _PHASES = (Phase.COMPARE,)
 
 
-class CompareFlow:
+class CompareFlow(CommonFlow):
     """See ``Flow``. Equal: 0. Different, or not comparable: 10."""
 
     phases = _PHASES
 
     def __init__(self, settings: Settings, steps: Steps) -> None:
-        self.settings = settings
-        self.steps = steps
-        self.mode = settings.action.mode
-        self.exit_status = ExitStatus.ABORTED
+        super().__init__(settings, steps)
         self.sides = settings.compared  # (label, Environment) twice
 
     def prepare(self) -> None:
-        self.workspace = Workspace(
-            self.settings, self.steps, self.mode, "-".join(label for label, _ in self.sides)
-        )
-        self.record = self.workspace.record
+        self.open_workspace("-".join(label for label, _ in self.sides))
         self.record.environment = ",".join(label for label, _ in self.sides)
-
-    def public_facts(self) -> dict[str, Any]:
-        return {"tables": [], "rules": []}
-
-    def collected(self, ledger: Ledger) -> None:
-        """Nothing to approve."""
 
     def before(self, phase: Phase, ledger: Ledger) -> Go | Close:
         try:
@@ -53,7 +41,7 @@ class CompareFlow:
             self.record.decision = Decision(Verdict.INCOMPLETE, (Reason("not-comparable", text),))
             self.steps.message(LogPhase.PREFLIGHT, Level.ERROR, text)
             return Close(f"not comparable: {text.splitlines()[0]}")
-        except Exception as error:  # noqa: BLE001 - no traceback for users; it is in deployment.log
+        except Exception as error:  # no traceback for users; it is in deployment.log
             self.workspace.log.exception(LogPhase.PREFLIGHT, "internal error", error)
             self.record.decision = Decision(
                 Verdict.INCOMPLETE, (Reason("internal-error", error_text(error)),)
@@ -61,7 +49,7 @@ class CompareFlow:
             return Close("internal error")
 
     def _compare(self) -> dict[str, Any]:
-        (label_a, a), (label_b, b) = self.sides
+        labels = tuple(label for label, _ in self.sides)
         snapshots: list[Snapshot] = []
         rows: list[dict[str, Any]] = []
         for label, environment in self.sides:
@@ -78,7 +66,7 @@ class CompareFlow:
         self.record.not_compared = [n for s in snapshots for n in s.not_compared]
         common = {name: (rows[0][name], rows[1][name]) for name in rows[0].keys() & rows[1].keys()}
         return {
-            "labels": (label_a, label_b),
+            "labels": labels,
             "changes": changes,
             "not_compared": tuple(self.record.not_compared),
             "rows": dict(sorted(common.items())),
@@ -115,22 +103,8 @@ class CompareFlow:
             self._end(Outcome.INTERRUPTED if interrupted else Outcome.DIFFERENT, status)
 
     def close(self, ledger: Ledger) -> None:
-        if not hasattr(self, "workspace"):
+        if self._workspace is None:
             return
         if self.record.outcome is None:
             self._end(Outcome.DIFFERENT, ExitStatus.ABORTED)
         self.workspace.close(ledger.gates, log_to=None, finished=True)
-
-    def header(self) -> list[str]:
-        return terminal.header(self.settings, None)
-
-    def summary(self) -> list[str]:
-        return terminal.summary(self.record)
-
-    def junit_properties(self) -> dict[str, str]:
-        return {
-            "dbdeploy.deployment_id": self.workspace.id,
-            "dbdeploy.environment": self.record.environment,
-            "dbdeploy.outcome": str(self.record.outcome or ""),
-            "dbdeploy.plan": "",
-        }

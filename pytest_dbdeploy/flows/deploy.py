@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from .. import critical
-from ..compare.diff import verify
+from ..compare.diff import Verification, verify
 from ..compare.snapshot import read_snapshot
 from ..config.load import Settings
 from ..db.state import State, StateTable, lock_holder
@@ -22,7 +22,7 @@ from ..model import (
     Decision,
     ExitStatus,
     Gate,
-    GateRecord,
+    GitState,
     Level,
     LogPhase,
     Mode,
@@ -38,31 +38,29 @@ from ..rules import RULES, severity_of
 from ..steps import Steps
 from . import way_back
 from .base import Close, Go, Ledger
+from .common import CommonFlow
 from .rehearsing import Rehearsed, SandboxWork
 from .target_work import Rehearsal, Stage, TargetWork
-from .workspace import Workspace, error_text
+from .workspace import error_text
 
 _PHASES = (Phase.PREFLIGHT, Phase.SANDBOX, Phase.POSTDEPLOY)
 
 
-class DeployFlow:
+class DeployFlow(CommonFlow):
     """See ``Flow``. Each boundary either goes on, or closes with a reason; the outcome is decided exactly once."""
 
     phases = _PHASES
 
     def __init__(self, settings: Settings, steps: Steps) -> None:
         assert settings.environment is not None
-        self.settings = settings
-        self.steps = steps
-        self.mode = settings.action.mode
+        super().__init__(settings, steps)
         self.environment = settings.environment
-        self.exit_status = ExitStatus.ABORTED
         self.url: DatabaseUrl | None = None
         self.work: TargetWork | None = None
         self.rehearsed: Rehearsed | None = None
         self.health: HealthCheck | None = None
         self.health_after: HealthCheck | None = None
-        self.verification: Any = None
+        self.verification: Verification | None = None
 
     # -- start ---------------------------------------------------------------------------------------------------
 
@@ -74,8 +72,7 @@ class DeployFlow:
             self.layout.migrations()
         except LayoutError as error:
             raise ConfigError(error.message, hint=error.hint) from None
-        self.workspace = Workspace(self.settings, self.steps, self.mode, self.environment.name)
-        self.record = self.workspace.record
+        self.open_workspace(self.environment.name)
         with self.steps.step("plan", "plan", LogPhase.PREFLIGHT) as step:
             self.planned = self._plan()
             plan = self.planned.plan
@@ -107,7 +104,7 @@ class DeployFlow:
             app_url=self.environment.app_url,
         )
 
-    def _git_state(self) -> Any:
+    def _git_state(self) -> GitState | None:
         state = git.read_state(self.settings.rootdir)
         return replace(state, target_branch=self.environment.branch) if state else None
 
@@ -151,7 +148,7 @@ class DeployFlow:
                     return self._before_postdeploy(ledger)
         except DbDeployError as error:
             return self._stop(error)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the target must be left whole, and no traceback shown
+        except Exception as error:  # whatever it is, the target must be left whole, and no traceback shown
             self.workspace.log.exception(LogPhase.DEPLOY, "internal error", error)
             return self._stop(error, status=ExitStatus.INTERNAL_ERROR)
 
@@ -341,7 +338,7 @@ class DeployFlow:
             )
 
     def close(self, ledger: Ledger) -> None:
-        if not hasattr(self, "workspace"):
+        if self._workspace is None:
             return
         if self.record.outcome is None:
             self._end(Outcome.ABORTED, ExitStatus.ABORTED)
@@ -459,21 +456,6 @@ class DeployFlow:
             for r in rows
         ]
         return checks
-
-    def header(self) -> list[str]:
-        return terminal.header(self.settings, self.planned.plan)
-
-    def summary(self) -> list[str]:
-        return terminal.summary(self.record)
-
-    def junit_properties(self) -> dict[str, str]:
-        plan = self.planned.plan
-        return {
-            "dbdeploy.deployment_id": self.workspace.id,
-            "dbdeploy.environment": plan.environment,
-            "dbdeploy.outcome": str(self.record.outcome or ""),
-            "dbdeploy.plan": plan.hash,
-        }
 
 
 def _first(decision: Decision) -> str:

@@ -17,24 +17,22 @@ from ..errors import ConfigError, DbDeployError, LayoutError, StateError, Target
 from ..layouts import find_layout
 from ..model import Decision, ExitStatus, Level, LogPhase, Mode, Outcome, Phase, Reason, Verdict
 from ..plan import make_plan, read_history
-from ..reports import terminal
 from ..reports.artifacts import Artifacts
 from ..steps import Steps
 from . import way_back
 from .base import Close, Go, Ledger
-from .workspace import Workspace, error_text
+from .common import CommonFlow
+from .workspace import error_text
 
 
-class EarlierFlow:
+class EarlierFlow(CommonFlow):
     """What rollback and resume have in common: find the deployment, hold the lock, put back, tell the row."""
 
     phases: tuple[Phase, ...] = ()
 
     def __init__(self, settings: Settings, steps: Steps) -> None:
         assert settings.environment is not None
-        self.settings = settings
-        self.steps = steps
-        self.mode = settings.action.mode
+        super().__init__(settings, steps)
         self.environment = settings.environment
         self.exit_status = ExitStatus.ROLLBACK_FAILED
         self.table = StateTable(settings.state.schema_)
@@ -51,8 +49,7 @@ class EarlierFlow:
             )
         except LayoutError as error:
             raise ConfigError(error.message, hint=error.hint) from None
-        self.workspace = Workspace(self.settings, self.steps, self.mode, self.environment.name)
-        self.record = self.workspace.record
+        self.open_workspace(self.environment.name)
         self.url = self.workspace.open_database(
             self.environment.database.reveal(), name=self.environment.name
         )
@@ -90,12 +87,6 @@ class EarlierFlow:
         return Artifacts(
             self.settings.artifacts, self.row.id, self.row.environment, self.row.started.timestamp()
         )
-
-    def public_facts(self) -> dict[str, Any]:
-        return {"tables": [], "rules": []}
-
-    def collected(self, ledger: Ledger) -> None:
-        """The deployment was approved when it was made."""
 
     # -- the way back --------------------------------------------------------------------------------------------
 
@@ -185,7 +176,7 @@ class EarlierFlow:
         self._fail(DbDeployError(f"the session ended before the rollback was verified: {why}"))
 
     def close(self, ledger: Ledger) -> None:
-        if not hasattr(self, "workspace"):
+        if self._workspace is None:
             return
         if self.record.outcome is None:
             self._fail(DbDeployError("the session ended before the rollback was verified"))
@@ -201,19 +192,9 @@ class EarlierFlow:
         except (StateError, OSError) as error:
             self.record.notes.append(f"the journal of {self.id} could not be ended: {error_text(error)}")
 
-    def header(self) -> list[str]:
-        return terminal.header(self.settings, None)
-
-    def summary(self) -> list[str]:
-        return terminal.summary(self.record)
-
     def junit_properties(self) -> dict[str, str]:
-        return {
-            "dbdeploy.deployment_id": self.record.deployment_id,
-            "dbdeploy.environment": self.environment.name,
-            "dbdeploy.outcome": str(self.record.outcome or ""),
-            "dbdeploy.plan": (self.row.plan_hash or "") if self.row else "",
-        }
+        plan = (self.row.plan_hash or "") if self.row else ""
+        return {**super().junit_properties(), "dbdeploy.plan": plan}
 
 
 class RollbackFlow(EarlierFlow):

@@ -22,6 +22,7 @@ from ..errors import DriftError
 from ..layouts.base import LayoutReader
 from ..model import Backup, Level, LogPhase, Migration, Plan, StatementEvidence, Unit
 from ..plan import fingerprint, read_history
+from ..steps import Step
 from . import way_back
 from .workspace import Workspace
 
@@ -184,7 +185,7 @@ class TargetWork:
                 else "the command succeeded"
             )
 
-    def _apply_command(self, command: str, step: Any) -> None:
+    def _apply_command(self, command: str, step: Step) -> None:
         from ..layouts.command import run_command
 
         self.set_state(State.APPLYING)
@@ -192,7 +193,7 @@ class TargetWork:
         run_command(command, self.url, self.settings.rootdir, step)
         self.set_state(State.APPLIED)
 
-    def _apply_units(self, units: tuple[Unit, ...], step: Any) -> None:
+    def _apply_units(self, units: tuple[Unit, ...], step: Step) -> None:
         migrations = {m.name: m for m in self.plan.migrations}
         with self.workspace.connect(self.url, "deploy", autocommit=True) as conn:
             self.set_state(State.APPLYING)
@@ -234,7 +235,7 @@ class TargetWork:
             before_commit=applied,
         )
 
-    def _retry(self, step: Any, attempt: int, failure: StatementFailed) -> None:
+    def _retry(self, step: Step, attempt: int, failure: StatementFailed) -> None:
         step.progress(f"waiting for a lock, attempt {attempt + 1}")
         self.workspace.say(
             LogPhase.DEPLOY,
@@ -264,7 +265,7 @@ class TargetWork:
         snapshot = read_snapshot(conn, exclude_schemas=(self.settings.state.schema_,))
         return snapshot, fingerprint(snapshot, read_history(conn, self.layout))
 
-    def _writer(self) -> Any:
+    def _writer(self) -> psycopg.Connection[Any]:
         return self.workspace.connect(self.url, "state", autocommit=True)
 
     def _check_lock(self) -> None:

@@ -22,12 +22,12 @@ from ..compare.snapshot import Snapshot, read_snapshot
 from ..db.sql import query
 from ..db.tools import tools_for
 from ..db.url import DatabaseUrl
-from ..errors import DbDeployError, RestoreError, StateError
+from ..errors import RestoreError, StateError
 from ..layouts.base import LayoutReader
 from ..model import Change, ChangeType, Level, LogPhase, RowsWritten
 from ..plan import fingerprint, read_history
 from ..reports.artifacts import Artifacts
-from .workspace import Workspace, error_text
+from .workspace import Workspace
 
 STATE_FILE = "rollback-state.json"
 BASELINE_FILE = "baseline.json"
@@ -146,7 +146,7 @@ def load_rehearsal(artifacts: Artifacts) -> RehearsedSnapshots:
 
 def write_counters(conn: psycopg.Connection[Any]) -> dict[str, int]:
     """Rows written by anybody since the statistics began, by table: the server's own counters, about a second late."""
-    return {name: written for name, written in conn.execute(query("write_counters")).fetchall()}
+    return dict(conn.execute(query("write_counters")).fetchall())
 
 
 def rows_written_since(conn: psycopg.Connection[Any], before: Before, *, applied: bool) -> RowsWritten:

@@ -7,7 +7,9 @@ import signal
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import psycopg
 
 from .. import notifiers
 from ..config.load import Settings
@@ -22,9 +24,6 @@ from ..reports.log import DeploymentLog
 from ..reports.record import RunRecord
 from ..secret import redactor
 from ..steps import Steps
-
-if TYPE_CHECKING:
-    from ..config.models import Environment
 
 
 class Workspace:
@@ -59,7 +58,7 @@ class Workspace:
             step.done(f"PostgreSQL {server.major} at {server.url.label}")
         return server.url
 
-    def connect(self, url: DatabaseUrl, purpose: str, **options: Any) -> Any:
+    def connect(self, url: DatabaseUrl, purpose: str, **options: Any) -> psycopg.Connection[Any]:
         """A connection with this project's timeouts; see ``db.connect.connect``."""
         return connect(url, purpose=purpose, connect_timeout=self.settings.timeouts.connect, **options)
 
@@ -89,7 +88,7 @@ class Workspace:
                 work()
             except KeyboardInterrupt:
                 self.record.notes.append("interrupted while finishing")
-            except Exception as error:  # noqa: BLE001 - the verdict stands; what could not be written is said
+            except Exception as error:  # the verdict stands; what could not be written is said
                 self.record.notes.append(redactor.redact(f"while finishing: {type(error).__name__}: {error}"))
                 self.log.exception(LogPhase.REPORT, "while finishing", error)
 

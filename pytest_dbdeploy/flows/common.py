@@ -1,0 +1,71 @@
+"""What every flow shares: its workspace and record, and what it tells the session of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..config.load import Settings
+from ..model import Decision, ExitStatus, Outcome
+from ..reports import terminal
+from ..reports.record import RunRecord
+from ..steps import Steps
+from .base import Ledger
+from .workspace import Workspace
+
+
+class CommonFlow:
+    """The part of ``Flow`` that is the same for all. ``exit_status`` starts as the worst: what is not decided is not good."""
+
+    exit_status = ExitStatus.ABORTED
+
+    def __init__(self, settings: Settings, steps: Steps) -> None:
+        self.settings = settings
+        self.steps = steps
+        self.mode = settings.action.mode
+        self._workspace: Workspace | None = None
+
+    def open_workspace(self, environment: str) -> None:
+        self._workspace = Workspace(self.settings, self.steps, self.mode, environment)
+
+    @property
+    def workspace(self) -> Workspace:
+        assert self._workspace is not None
+        return self._workspace
+
+    @property
+    def record(self) -> RunRecord:
+        return self.workspace.record
+
+    @property
+    def outcome(self) -> Outcome | None:
+        return self.record.outcome if self._workspace else None
+
+    @property
+    def decision(self) -> Decision | None:
+        return self.record.decision if self._workspace else None
+
+    @property
+    def junit_path(self) -> Path | None:
+        """Where the run's own junit.xml goes, whatever the command line says."""
+        return self.workspace.artifacts.path("junit.xml") if self._workspace else None
+
+    def public_facts(self) -> dict[str, Any]:
+        return {"tables": [], "rules": []}
+
+    def collected(self, ledger: Ledger) -> None:
+        """Nothing to approve."""
+
+    def header(self) -> list[str]:
+        return terminal.header(self.settings, self.record.plan)
+
+    def summary(self) -> list[str]:
+        return terminal.summary(self.record)
+
+    def junit_properties(self) -> dict[str, str]:
+        return {
+            "dbdeploy.deployment_id": self.record.deployment_id,
+            "dbdeploy.environment": self.record.environment,
+            "dbdeploy.outcome": str(self.record.outcome or ""),
+            "dbdeploy.plan": self.record.plan.hash if self.record.plan else "",
+        }
