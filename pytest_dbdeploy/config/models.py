@@ -16,6 +16,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
@@ -202,10 +203,16 @@ class Webhook(Section):
     secret: SecretText | None = None
 
 
+Addresses = Annotated[
+    tuple[str, ...],
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+]
+
+
 class Email(Section):
     """``to``: several addresses as a list or separated by commas."""
 
-    to: tuple[str, ...] = ()
+    to: Addresses = ()
     from_: str | None = Field(default=None, alias="from")
     tls: Literal["starttls", "tls", "none"] = "starttls"
 

@@ -40,3 +40,17 @@ def _split(text: str) -> tuple[float, str]:
     number = re.match(r"[0-9.]+", text)
     assert number is not None  # the pattern matched
     return float(number[0]), text[number.end() :].strip()
+
+
+def show_duration(seconds: float) -> str:
+    """``600.0`` -> ``10m``."""
+    if seconds and seconds < 1:
+        return f"{seconds * 1000:g}ms"
+    unit = next((unit for unit in ("d", "h", "m") if seconds and seconds % _SECONDS[unit] == 0), "s")
+    return f"{seconds / _SECONDS[unit]:g}{unit}"
+
+
+def show_size(size: int) -> str:
+    """``21474836480`` -> ``20GB``."""
+    unit = next((unit for unit in ("tb", "gb", "mb", "kb") if size and size % _BYTES[unit] == 0), "b")
+    return f"{size // _BYTES[unit]}{unit.upper().replace('KB', 'kB')}"
