@@ -109,9 +109,7 @@ class DatabaseUrl:
             raise ConfigError(f"{name}: the port is not a number from 1 to 65535", hint=_ENCODE_HINT)
         host = place["host"] or os.environ.get("PGHOST", "") or _default_host(int(port))
         if "," in host:
-            raise ConfigError(
-                f"{name}: the URL names several hosts", hint="Name the one primary server to deploy to."
-            )
+            raise _several_hosts(name)
         password = place["password"] or os.environ.get("PGPASSWORD", "")
         dbname = place["dbname"] or os.environ.get("PGDATABASE", "") or user
         return cls(host, int(port), user, Secret(password), dbname, params, name, notes)
@@ -224,7 +222,13 @@ def _host_and_port(hostport: str, name: str) -> tuple[str, str]:
             raise ConfigError(f"{name}: the address in brackets has no end", hint="Write [::1]:5432.")
         return host, port[1:]
     host, _, port = hostport.partition(":")
-    return host, port if "," not in host + port else ""
+    if "," in hostport:
+        raise _several_hosts(name)
+    return host, port
+
+
+def _several_hosts(name: str) -> ConfigError:
+    return ConfigError(f"{name} names several hosts", hint="Name the one primary server to deploy to.")
 
 
 def _parameters(query: str, place: dict[str, str], name: str) -> tuple[dict[str, str], tuple[str, ...]]:
