@@ -110,10 +110,6 @@ _OUTSIDE_ONLY = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-_TRANSACTION = re.compile(
-    r"(?:begin|commit|end|abort|start transaction|rollback(?! (?:work |transaction )?to\b)|prepare transaction)\b",
-    re.IGNORECASE,
-)
 
 
 def _bare(sql: str) -> str:
@@ -125,8 +121,3 @@ def _bare(sql: str) -> str:
 def runs_in_transaction(sql: str) -> bool:
     """Whether a statement is of a kind that PostgreSQL takes inside a transaction block: a hint, the rehearsal is the judge."""
     return _OUTSIDE_ONLY.match(_bare(sql)) is None
-
-
-def controls_transaction(sql: str) -> bool:
-    """Whether a statement begins or ends a transaction (BEGIN, COMMIT, ROLLBACK, ...; savepoints do not)."""
-    return _TRANSACTION.match(_bare(sql)) is not None
