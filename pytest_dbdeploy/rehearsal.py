@@ -130,7 +130,9 @@ class Observer:
         return {row[0]: _Counters(*row[1:]) for row in conn.execute(query("evidence_counters")).fetchall()}
 
     def _with_counters(self, evidence: StatementEvidence, now: dict[int, _Counters]) -> StatementEvidence:
-        rewritten, rebuilt, rows = [], [], {}
+        rewritten: list[str] = []
+        rebuilt: list[str] = []
+        rows: dict[str, RowCounts] = {}
         for oid, name in self.names.items():
             old, new = self._counters.get(oid), now.get(oid)
             if old is None or new is None:

@@ -23,7 +23,7 @@ _PHASES = (Phase.COMPARE,)
 class CompareFlow(CommonFlow):
     """See ``Flow``. Equal: 0. Different, or not comparable: 10."""
 
-    phases = _PHASES
+    phases: tuple[Phase, ...] = _PHASES
 
     def __init__(self, settings: Settings, steps: Steps) -> None:
         super().__init__(settings, steps)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,8 +10,7 @@ from .. import critical
 from ..compare.diff import Verification, verify
 from ..compare.snapshot import read_snapshot
 from ..config.load import Settings
-from ..db.state import State, StateTable, lock_holder
-from ..db.tools import tools_for
+from ..db.state import State
 from ..db.url import DatabaseUrl
 from ..decision import decide
 from ..errors import ConfigError, DbDeployError, LayoutError
@@ -39,6 +37,7 @@ from ..steps import Steps
 from . import way_back
 from .base import Close, Go, Ledger
 from .common import CommonFlow
+from .look_around import look_around
 from .rehearsing import Rehearsed, SandboxWork
 from .target_work import Rehearsal, Stage, TargetWork
 from .workspace import error_text
@@ -49,7 +48,7 @@ _PHASES = (Phase.PREFLIGHT, Phase.SANDBOX, Phase.POSTDEPLOY)
 class DeployFlow(CommonFlow):
     """See ``Flow``. Each boundary either goes on, or closes with a reason; the outcome is decided exactly once."""
 
-    phases = _PHASES
+    phases: tuple[Phase, ...] = _PHASES
 
     def __init__(self, settings: Settings, steps: Steps) -> None:
         assert settings.environment is not None
@@ -61,6 +60,7 @@ class DeployFlow(CommonFlow):
         self.health: HealthCheck | None = None
         self.health_after: HealthCheck | None = None
         self.verification: Verification | None = None
+        self._preflight_checks: dict[str, Any] | None = None
 
     # -- start ---------------------------------------------------------------------------------------------------
 
@@ -403,59 +403,10 @@ class DeployFlow(CommonFlow):
         )
 
     def _checks(self) -> dict[str, Any]:
-        if not hasattr(self, "_preflight_checks"):
-            self._preflight_checks = self._look_around()
+        if self._preflight_checks is None:
+            self._preflight_checks = look_around(self.workspace, self.planned.plan, self.url, self.health)
         rollback = self.rehearsed.way_back if self.rehearsed else None
         return {**self._preflight_checks, "rollback": rollback, "health_after": self.health_after}
-
-    def _look_around(self) -> dict[str, Any]:
-        plan, settings = self.planned.plan, self.settings
-        checks: dict[str, Any] = {
-            "state_schema": settings.state.schema_,
-            "policy": plan.policy,
-            "disk": [],
-            "tools_error": None,
-            "lock_holder": None,
-            "unfinished": None,
-            "health": self.health,
-            "gate_paths": [str(path) for path in settings.gates.paths],
-            "migration_files": [m.file for m in plan.migrations],
-        }
-        if plan.target is None or self.url is None:
-            checks["tools_error"] = "not known: the target could not be read"
-            return checks
-        try:
-            tools_for(plan.target.major)
-        except DbDeployError as error:
-            checks["tools_error"] = error_text(error)
-        size = plan.target.database_bytes
-        # the backup and the dump of the clone beside each other; in the sandbox three copies of the database
-        for what, path, factor in (
-            ("backup and clone", settings.artifacts, 2),
-            ("the sandbox", self.workspace.sandbox_place, 3),
-        ):
-            checks["disk"].append(
-                {
-                    "what": what,
-                    "path": str(path),
-                    "free": shutil.disk_usage(path).free,
-                    "needed": size * factor,
-                }
-            )
-        with self.workspace.connect(self.url, "preflight", read_only=True) as conn:
-            checks["lock_holder"] = lock_holder(conn)
-            rows = StateTable(settings.state.schema_).unfinished(conn)
-        checks["unfinished"] = [
-            {
-                "id": r.id,
-                "state": str(r.state),
-                "user": r.user,
-                "host": r.host,
-                "started": f"{r.started:%Y-%m-%d %H:%M}",
-            }
-            for r in rows
-        ]
-        return checks
 
 
 def _first(decision: Decision) -> str:

@@ -200,7 +200,7 @@ class EarlierFlow(CommonFlow):
 class RollbackFlow(EarlierFlow):
     """Rolls a finished or unfinished deployment back, then the ``postrollback`` gates verify."""
 
-    phases = (Phase.POSTROLLBACK,)
+    phases: tuple[Phase, ...] = (Phase.POSTROLLBACK,)
 
     def _check(self, conn: psycopg.Connection[Any], row: DeploymentRow) -> None:
         if row.state in (State.ROLLED_BACK, State.ABORTED):
@@ -245,7 +245,7 @@ class RollbackFlow(EarlierFlow):
 class ResumeFlow(EarlierFlow):
     """A deployment whose process died: finished when the apply was complete, else rolled back."""
 
-    phases = (Phase.POSTDEPLOY,)
+    phases: tuple[Phase, ...] = (Phase.POSTDEPLOY,)
     verification: Any = None
 
     def before(self, phase: Phase, ledger: Ledger) -> Go | Close:
