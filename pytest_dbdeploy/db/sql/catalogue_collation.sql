@@ -1,7 +1,6 @@
 -- collations: kind, name, then their properties. Their columns have other names in other versions: read as JSON.
 select 'collation' as kind,
-       quote_ident(n.nspname) || '.' || quote_ident(c.collname)
-           || case when c.collencoding = -1 then '' else ' for ' || pg_encoding_to_char(c.collencoding) end as name,
+       quote_ident(n.nspname) || '.' || quote_ident(c.collname) as name,
        case c.collprovider when 'i' then 'icu' when 'c' then 'libc' when 'b' then 'builtin' else c.collprovider::text end as provider,
        coalesce(j ->> 'colllocale', j ->> 'colliculocale') as locale,
        c.collcollate as lc_collate,
