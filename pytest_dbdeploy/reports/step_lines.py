@@ -32,7 +32,7 @@ class Writer(Protocol):
 class ReporterWriter:
     """pytest's terminal reporter as a ``Writer``."""
 
-    def __init__(self, reporter: Any) -> None:  # noqa: ANN401 - pytest's class lies in a private module
+    def __init__(self, reporter: Any) -> None:
         self._reporter = reporter
         self._terminal = reporter._tw
         self._live = False

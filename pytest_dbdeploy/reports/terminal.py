@@ -23,6 +23,7 @@ __all__ = [
     "Writer",
     "header",
     "markup",
+    "next_commands",
     "plan_line",
     "plan_text",
     "summary",
@@ -224,7 +225,7 @@ def summary(record: RunRecord) -> list[str]:
         lines += _section("changes", (_change(change) for change in record.changes))
     lines += _section("what stands where", record.what_stands_where, most=None)
     lines += _section("notes", dict.fromkeys(record.notes), most=None)
-    lines += _section("next", [*dict.fromkeys(record.next_commands)] or _next(record), most=None)
+    lines += _section("next", next_commands(record), most=None)
     lines += _section("files", [f"{_short(record.artifacts)}{os.sep}  (report.json, deployment.log)"])
     return [redact_text(presentable(line, record.samples)) for line in lines]
 
@@ -251,8 +252,10 @@ def _change(change: Change) -> str:
     return f"{_SIGN[change.change]} {change.kind} {change.object}{mark}"
 
 
-def _next(record: RunRecord) -> list[str]:
-    """What one would type next, as whole command lines."""
+def next_commands(record: RunRecord) -> list[str]:
+    """What one would type next: the flow's commands if it has any, else the usual ones of the outcome, each below its purpose."""
+    if record.next_commands:
+        return list(dict.fromkeys(record.next_commands))
     deploy = f"pytest --dbdeploy-env={record.environment}"
     back = f"pytest --dbdeploy-rollback={record.deployment_id}"
     match record.outcome, record.mode:
