@@ -316,9 +316,11 @@ def _resolve(config: pytest.Config, option: Option, environ: Mapping[str, str]) 
     if option.variable is not None and environ.get(option.variable):  # an empty variable counts as unset
         return Sourced(environ[option.variable], f"variable {option.variable}")
     if option.ini is not None:
+        import pytest
+
         try:
             value = config.getini(option.ini)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, pytest.UsageError) as error:  # by version of pytest
             raise ConfigError(
                 f"{config.inipath or 'the ini file'}: {option.ini}: {error}",
                 hint="Allowed: true or false." if option.kind == "flag" else "Write a path.",

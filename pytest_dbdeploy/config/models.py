@@ -79,10 +79,12 @@ class Migrations(Section):
     @model_validator(mode="after")
     def _apply_is_of_the_command_layout(self) -> Self:
         if self.layout == "command" and self.apply is None:
-            raise ValueError('layout command needs "apply", the shell command that applies the migrations')
+            raise ValueError(
+                'with layout command it must have "apply", the shell command that applies the migrations'
+            )
         if self.layout not in ("auto", "command") and self.apply is not None:
             raise ValueError(
-                f'"apply" belongs to layout command; layout {self.layout} applies its files itself'
+                f'"apply" must stand with layout command only; layout {self.layout} applies its files itself'
             )
         return self
 
@@ -128,7 +130,7 @@ class IgnoredDifference(Section):
     def _says_something(self) -> Self:
         if self.kind is None and self.property is None and self.object is None:
             raise ValueError(
-                "needs at least one of kind, property and object: it would ignore every difference"
+                "must have at least one of kind, property and object: it would ignore every difference"
             )
         return self
 

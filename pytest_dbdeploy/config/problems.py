@@ -90,7 +90,7 @@ _KINDS = {
     "date_from_datetime_parsing": "must be a date such as 2027-01-31",
     "date_from_datetime_inexact": "must be a date such as 2027-01-31",
     "path_type": "must be a path",
-    "missing": "is missing",
+    "missing": "must be given",
     "too_short": "must not be empty",
     "string_too_short": "must not be empty",
 }
