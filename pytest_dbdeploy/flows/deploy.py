@@ -30,7 +30,6 @@ from ..model import (
     Verdict,
 )
 from ..plan import Planned, make_plan, plan_hash, read_history
-from ..releasers import git
 from ..reports import terminal
 from ..rules import RULES, severity_of
 from ..steps import Steps
@@ -105,6 +104,10 @@ class DeployFlow(CommonFlow):
         )
 
     def _git_state(self) -> GitState | None:
+        try:
+            from ..releasers import git
+        except ImportError:
+            return None
         state = git.read_state(self.settings.rootdir)
         return replace(state, target_branch=self.environment.branch) if state else None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,7 @@ from ..steps import Step
 from .workspace import Workspace, error_text
 
 PHASE = LogPhase.SANDBOX_VALIDATION
+SETTING = "setting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,13 @@ class SandboxWork:
         counts = {
             name: self._counts(url) for name, url in (("before", copied.before), ("after", copied.after))
         }
-        changes = judge(diff(before, after), self.plan.policy, self.settings.acknowledge, files=self._files())
+        changes = judge(
+            diff(before, after),
+            self.plan.policy,
+            self.settings.acknowledge,
+            files=self._files(),
+            evidence=rehearsal.evidence,
+        )
         emptied = [name for name, rows in counts["before"].items() if rows and counts["after"].get(name) == 0]
         return Rehearsed(
             clone=copied,
@@ -79,7 +86,7 @@ class SandboxWork:
             changes=changes,
             rows_changed=self._rows_changed(copied),
             emptied=tuple(emptied),
-            way_back=self._rehearse_way_back(copied, rehearsal, before, counts["before"]),
+            way_back=self._rehearse_way_back(copied, rehearsal, before, counts["before"], changes),
             hub=self._open_hub(copied),
         )
 
@@ -169,7 +176,12 @@ class SandboxWork:
         return texts
 
     def _rehearse_way_back(
-        self, copied: Clone, rehearsal: Rehearsal, before: Snapshot, rows: dict[str, int]
+        self,
+        copied: Clone,
+        rehearsal: Rehearsal,
+        before: Snapshot,
+        rows: Mapping[str, int],
+        changes: Sequence[Change],
     ) -> dict[str, Any]:
         """Restores the clone's own dump over the migrated clone, and compares: what a rollback would do, timed."""
         found: dict[str, Any] = {"rehearsed": False, "skipped": None, "error": None, "seconds": None}
@@ -187,7 +199,9 @@ class SandboxWork:
                     keep_schemas=(self.state_schema,),
                     step=step,
                 )
-                left = diff(before, self._snapshot(url))
+                # Settings of a database belong to the database itself: neither a copy nor a restore takes them along.
+                left = [c for c in diff(before, self._snapshot(url)) if c.kind != SETTING]
+                left += [c for c in changes if c.kind == SETTING]
                 counts = self._counts(url)
                 lost = [name for name, count in rows.items() if counts.get(name) != count]
                 if left or lost:
