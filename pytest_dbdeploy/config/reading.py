@@ -100,15 +100,19 @@ def read_configuration(
     filler = _Filler(variables, used, folder)
     data = filler.data(root, ())
     assert isinstance(data, dict)  # read_document gives a mapping
-    if filler.problems:
-        raise config_error(shown, filler.problems)
     _add_variables(data, variables, used, filler.origins)
     read = Configuration(file, shown, root, variables, ConfigFile(), filler.origins)
+    problems = filler.problems
     try:
         content = ConfigFile.model_validate(data)
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
-        raise config_error(shown, [_problem(read, one) for one in details]) from None
+        known = {
+            problem.path for problem in problems
+        }  # a key left out for its variable is not missing besides
+        problems += [_problem(read, one) for one in details if tuple(one["loc"]) not in known]
+    if problems:
+        raise config_error(shown, problems)
     read = Configuration(file, shown, root, variables, content, filler.origins)
     _check_rule_names(read)
     return read

@@ -147,8 +147,8 @@ def test_a_wrong_value_or_type_says_what_is_allowed(refused, yaml, expected):
 
 
 def test_all_that_is_wrong_is_said_at_once_in_the_order_of_the_lines(refused):
-    text = refused("log:\n  level: LOUD\nbackup:\n  keep: x\n  jbs: 2\n")
-    assert [int(line) for line in re.findall(r"dbdeploy.yaml:(\d+):", text)] == [2, 4, 5]
+    text = refused("log:\n  level: LOUD\nbackup:\n  keep: x\n  jbs: ${MISSING}\n  max_age: 5\n")
+    assert [int(line) for line in re.findall(r"dbdeploy.yaml:(\d+):", text)] == [2, 4, 5, 6]
 
 
 @pytest.mark.parametrize(
