@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,7 @@ class Controller:
 
     def _run(self, session: pytest.Session, items: list[pytest.Item]) -> None:
         """The last item of a phase has no next one: then pytest tears everything down, session fixtures too, before the boundary."""
-        for item, following in zip(items, [*items[1:], None], strict=True):
+        for item, following in itertools.zip_longest(items, items[1:]):
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             if session.shouldfail:
                 raise session.Failed(session.shouldfail)
@@ -140,8 +141,9 @@ class Controller:
         ):
             self.interrupted = True
 
-    def pytest_internalerror(self, excrepr: Any) -> None:
-        self.why = self.why or f"internal error: {str(excrepr).strip().splitlines()[-1]}"
+    def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        text = (str(excinfo.value).splitlines() or [""])[0]
+        self.why = self.why or f"internal error: {excinfo.typename}: {text}"
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:

@@ -33,7 +33,7 @@ class StepLines:
 
     def step_finished(self, step: Step) -> None:
         if self.reporter.verbosity >= 0:
-            self.reporter.ensure_newline()
+            new_line(self.reporter)
             colour = {"failed": {"red": True}, "skipped": {"yellow": True}}.get(step.status, {})
             text = f"  {step.text}" if step.text else ""
             self.reporter.write_line(
@@ -42,8 +42,15 @@ class StepLines:
 
     def message(self, phase: LogPhase, level: Level, text: str, metadata: dict[str, Any]) -> None:
         if level in (Level.WARN, Level.ERROR) and self.reporter.verbosity >= 0:
-            self.reporter.ensure_newline()
+            new_line(self.reporter)
             self.reporter.write_line(f"dbdeploy: {text}", yellow=True)
+
+
+def new_line(reporter: Any) -> None:
+    """Ends a line of dots. Under xdist pytest's own ``ensure_newline`` does not know that there is one."""
+    if getattr(getattr(reporter, "_tw", None), "width_of_current_line", 0):
+        reporter.write("\n")
+    reporter.ensure_newline()
 
 
 def status_of(report: pytest.TestReport | pytest.CollectReport) -> tuple[str, str, Any] | None:

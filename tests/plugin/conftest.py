@@ -147,4 +147,11 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Proje
 
 @pytest.fixture(params=[(), ("-n2",)], ids=["plain", "n2"])
 def mode(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """Without and with workers."""
+    return request.param
+
+
+@pytest.fixture(params=[(), pytest.param(("-n2",), marks=pytest.mark.slow)], ids=["plain", "n2"])
+def rarely(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """As ``mode``, but with workers only in the exhaustive part."""
     return request.param

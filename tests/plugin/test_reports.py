@@ -1,0 +1,112 @@
+"""What people and CI see: the terminal, JUnit, the same in both modes, without secrets."""
+
+import pytest
+
+
+def mixed(project):
+    project.gate(
+        "preflight", "assert 0, 'the disk is nearly full'", head="@pytest.mark.dbdeploy(severity='warn')"
+    )
+    project.gate("sandbox", "pytest_dbdeploy.not_applicable('no partitions')")
+    project.gate("postdeploy", "assert 1 == 2")
+
+
+def comparable(run):
+    return {name: (kind, message, properties) for name, (kind, message, properties, _) in run.junit.items()}
+
+
+def test_junit_is_the_same_with_and_without_workers(project):
+    mixed(project)
+    plain, parallel = project.run(), project.run("-n2")
+    assert plain.status == parallel.status == 11
+    assert comparable(plain) == comparable(parallel)
+    assert plain.properties == parallel.properties == {"dbdeploy.outcome": "ROLLED_BACK"}
+
+
+def test_junit_tells_steps_warnings_and_what_does_not_apply(project, mode):
+    mixed(project)
+    run = project.run(*mode)
+    assert run.junit["dbdeploy::clone"][0] == "passed"
+    assert run.junit["dbdeploy::deploy"][0] == "passed"
+    kind, _, properties, out = run.junit["gates.preflight.test_zz_preflight::test_case"]
+    assert kind == "passed"
+    assert [name for name, _ in properties] == ["dbdeploy.warned"]
+    assert "the disk is nearly full" in out
+    assert run.junit["gates.sandbox.test_zz_sandbox::test_case"][:2] == (
+        "skipped",
+        ["not applicable: no partitions"],
+    )
+    assert run.junit["gates.postdeploy.test_zz_postdeploy::test_case"][0] == "failure"
+
+
+def test_the_terminal_has_letters_and_words_for_all_of_it(project, rarely):
+    mixed(project)
+    run = project.run(*rarely, "-v")
+    for text in (
+        "WARNED",
+        "NOT APPLICABLE",
+        "1 warned",
+        "1 not applicable",
+        "the disk is nearly full",
+        "verdict: ROLLED_BACK",
+    ):
+        assert text in run.output
+    assert "dbdeploy::clone" not in run.output
+
+
+def test_quiet_says_only_the_verdict(project):
+    run = project.run("-q")
+    assert "verdict: OK" in run.output
+    assert "reason:" not in run.output
+    assert "dbdeploy: clone" not in run.output
+
+
+def test_a_failed_step_is_a_failed_case_and_does_not_count_for_exitfirst(project, rarely):
+    project.gate("postdeploy", "pass")
+    run = project.run(*rarely, "-x", deploy=["raise:broken"])
+    assert run.junit["dbdeploy::deploy"][0] == "failure"
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_the_artifacts_have_a_junit_file_in_any_case(project, own):
+    args = ["--junitxml="] if not own else []
+    run = project.run(*args, junit="artifacts.xml")
+    assert run.status == 0, run.output
+    from tests.plugin.conftest import read_junit
+
+    cases, properties = read_junit(project.path / "artifacts.xml")
+    assert "dbdeploy::deploy" in cases
+    assert "gates.sandbox.test_sandbox::test_one" in cases
+    assert properties == {"dbdeploy.outcome": "OK"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "assert dbdeploy_target.url == 'x'",
+        "print(dbdeploy_target.url)\nassert 0",
+        "pytest.skip(dbdeploy_target.url)",
+        pytest.param("password = 'verysecret'\nassert 0", marks=pytest.mark.slow),
+    ],
+)
+def test_no_password_leaves_a_gate(project, rarely, body):
+    project.gate("sandbox", body, arguments="dbdeploy_target")
+    run = project.run(*rarely, "--showlocals", "-rs")
+    assert run.status == 10
+    assert (
+        "verysecret" not in run.output.replace("'verysecret'", "").replace('"verysecret"', "")
+        or "password =" in body
+    )
+    assert "verysecret" not in str(run.junit) or "password =" in body
+    assert "verysecret" not in str(run.event("close"))
+
+
+def test_a_setup_failure_of_a_warning_gate_is_one_warned_test(project, rarely):
+    head = "@pytest.fixture\ndef thing():\n    raise ValueError('no thing')\n\n@pytest.mark.dbdeploy(severity='warn')"
+    project.gate("sandbox", "pass", head=head, arguments="thing")
+    run = project.run(*rarely)
+    assert run.status == 0, run.output
+    assert run.outcome("test_case") == "warned"
+    assert "no thing" in run.output
+    kind, _, properties, _ = run.junit["gates.sandbox.test_zz_sandbox::test_case"]
+    assert (kind, [name for name, _ in properties]) == ("passed", ["dbdeploy.warned"])
