@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import psycopg
@@ -10,6 +11,7 @@ import pytest
 from pytest_dbdeploy.compare.diff import KINDS, diff, differences, verify
 from pytest_dbdeploy.compare.snapshot import QUERIES, read_snapshot
 from pytest_dbdeploy.db.connect import connect
+from pytest_dbdeploy.db.tools import tools_for
 from pytest_dbdeploy.errors import TargetError
 
 SCHEMA = (Path(__file__).parents[1] / "cases" / "comparison" / "before.sql").read_text("utf-8")
@@ -375,6 +377,48 @@ def test_a_connection_that_is_lost_is_a_clear_error(empty):
     empty.close()
     with pytest.raises(TargetError, match="catalogue"):
         read_snapshot(empty)
+
+
+def copy_of(url, server):
+    """A database on ``server`` restored from a dump of ``url``; the settings of a database are in no dump."""
+    tools, to = tools_for(server.major), server.fresh_database()
+    with connect(to, purpose="test", autocommit=True) as conn:
+        make_roles(conn)
+    dump = subprocess.run(
+        [tools.path("pg_dump")], env=url.tool_env(), capture_output=True, text=True, check=True
+    )
+    subprocess.run(
+        [tools.path("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1"],
+        env=to.tool_env(),
+        input=dump.stdout,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return to
+
+
+def restored_differences(url, server):
+    snapshots = []
+    for database in (url, copy_of(url, server)):
+        with connect(database, purpose="test") as conn:
+            snapshots.append(read_snapshot(conn))
+    return [change for change in differences(*snapshots) if change.kind != "setting"]
+
+
+def test_a_restored_dump_is_equal(server, rich, databases):
+    assert restored_differences(databases[server.major], server) == []
+
+
+def test_a_dump_restored_on_a_newer_version_differs_in_the_text_of_views_at_most(
+    postgres15, postgres17, postgres18, databases
+):
+    for old, new in ((postgres15, postgres18), (postgres17, postgres18)):
+        if old.major not in databases:
+            databases[old.major] = rich_database(old)
+        found = restored_differences(databases[old.major], new)
+        assert {change.kind for change in found} <= {"view", "materialized view"}, found
+        assert all(set(change.after) == {"definition"} for change in found)
 
 
 MIGRATION = """

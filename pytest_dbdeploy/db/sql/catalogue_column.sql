@@ -11,7 +11,9 @@ select case when c.relkind in ('v', 'm') then 'view column' else 'column' end as
        case when a.attgenerated = '' then pg_get_expr(ad.adbin, ad.adrelid) end as "default",
        case a.attgenerated when 's' then 'stored' when 'v' then 'virtual' end as generated,
        case when a.attgenerated <> '' then pg_get_expr(ad.adbin, ad.adrelid) end as expression,
-       case a.attidentity when 'a' then 'always' when 'd' then 'by default' end as identity,
+       -- from 17 on a partition shows its parent's identity as its own, which is no fact about the partition
+       case when not (c.relispartition and current_setting('server_version_num')::int4 >= 170000)
+            then case a.attidentity when 'a' then 'always' when 'd' then 'by default' end end as identity,
        ids.options as identity_options,
        ids.name as identity_sequence,
        case when a.attstorage <> t.typstorage
