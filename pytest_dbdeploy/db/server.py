@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -331,18 +332,25 @@ def _await_removal(process: subprocess.Popen[bytes] | None, folder: Path) -> Non
 
 
 def _await_end(folder: Path) -> None:
-    """Returns when the server has stopped, or at once when another session uses it."""
+    """Returns when the server has stopped, or another session uses it."""
+    names = ("lock", "users", "keeper")
     try:
-        alive, users = (LockFile(folder / name, create=False) for name in ("keeper", "users"))
+        turn, users, alive = locks = [LockFile(folder / name, create=False) for name in names]
     except FileNotFoundError:
         return
     try:
-        # As long as server.json is there, who holds ``users`` is a session; afterwards it is the keeper, which is stopping.
-        if not (users.is_held() and (folder / "server.json").exists()):
-            alive.hold(_STOP_SECONDS)
+        deadline = time.monotonic() + _STOP_SECONDS
+        while alive.is_held() and time.monotonic() < deadline:
+            # The keeper takes ``users`` only while it holds ``lock``: as that is ours, a session holds it.
+            if turn.try_hold():
+                in_use = users.is_held()
+                turn.release()
+                if in_use:
+                    return
+            time.sleep(0.02)
     finally:
-        alive.close()
-        users.close()
+        for lock in locks:
+            lock.close()
 
 
 def _url(port: int, password: str, dbname: str, name: str) -> DatabaseUrl:
