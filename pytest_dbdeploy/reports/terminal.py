@@ -225,6 +225,10 @@ def summary(record: RunRecord) -> list[str]:
         lines += _section("changes", (_change(change) for change in record.changes))
     lines += _section("what stands where", record.what_stands_where, most=None)
     lines += _section("notes", dict.fromkeys(record.notes), most=None)
+    lines += _section(
+        "alerts",
+        (": ".join(filter(None, (a["channel"], a["status"], a.get("error")))) for a in record.alerts),
+    )
     lines += _section("next", next_commands(record), most=None)
     lines += _section("files", [f"{_short(record.artifacts)}{os.sep}  (report.json, deployment.log)"])
     return [redact_text(presentable(line, record.samples)) for line in lines]

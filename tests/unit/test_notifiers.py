@@ -226,6 +226,21 @@ def test_the_signature_is_as_documented():
     )
 
 
+def test_the_documented_verification_accepts_what_is_genuine_and_nothing_else():
+    page = (Path(__file__).parents[2] / "docs" / "alerts.md").read_text()
+    code = next(
+        block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "is_genuine" in block
+    )
+    names = {}
+    exec(code, names)
+    is_genuine, now = names["is_genuine"], int(time.time())
+    header = webhook.signature(Secret("key-of-test"), b"{}", now)
+    assert is_genuine(header, b"{}", "key-of-test")
+    assert not is_genuine(header, b"{ }", "key-of-test")
+    assert not is_genuine(header, b"{}", "another key")
+    assert not is_genuine(webhook.signature(Secret("key-of-test"), b"{}", now - 3600), b"{}", "key-of-test")
+
+
 # -- retries, limits, failures
 
 

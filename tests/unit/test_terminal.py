@@ -413,6 +413,15 @@ def test_commands_of_the_flow_come_instead_of_the_usual_ones():
     assert "once the reason" not in text
 
 
+def test_an_alert_that_was_not_sent_is_said():
+    alerts = [
+        {"channel": "email", "status": "failed", "error": "refused"},
+        {"channel": "slack", "status": "sent"},
+    ]
+    text = "\n".join(terminal.summary(record(Outcome.DEPLOYED, alerts=alerts)))
+    assert "  alerts\n    email: failed: refused\n    slack: sent\n" in text
+
+
 def test_the_summary_holds_no_secret_and_no_row_that_may_not_be_shown():
     redactor.register("f1nal-w0rd")
     reason = Reason("action-failed", "f1nal-w0rd: Failing row contains (1, ann).")
