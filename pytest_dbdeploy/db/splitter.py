@@ -24,6 +24,7 @@ _TOKEN = re.compile(
     | (?P<dollar>\$(?:[A-Za-z_\u0080-\U0010ffff][A-Za-z_0-9\u0080-\U0010ffff]*+)?\$)
     | (?P<number>\$?[0-9]++(?:{_WORD})?)
     | (?P<word>{_WORD})
+    | (?P<variable>::|:=|:[A-Za-z_0-9\u0080-\U0010ffff]*+)
     | (?P<open>\() | (?P<close>\)) | (?P<semicolon>;)
     | (?P<escaped>\\[;:]) | (?P<meta>\\)
     | (?P<other>.)
@@ -171,7 +172,7 @@ class _Scanner:
                 self.begins.append(start)
             elif word == "end" and self.begins:
                 self.begins.pop()
-        elif self.words == 1 and word == "copy":
+        elif word == "copy" and start == self.start:
             self.copy = []
         elif self.copy is not None:
             self.copy.append(word)
