@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..compare.names import split_name
+from ..compare.names import parent_name, split_name
 from ..model import Change, ChangeType, Finding, Severity, StatementEvidence
 
 Check = Callable[[Sequence[Change], Sequence[StatementEvidence]], list[Finding]]
@@ -67,10 +67,10 @@ def responsible(change: Change, evidence: Sequence[StatementEvidence]) -> Respon
     """
     found = next((e for e in evidence if any(d.object == change.object for d in e.dropped)), None)
     if found is None:
-        naming = [e for e in evidence if _names(e, change)]
-        if change.change is ChangeType.REMOVED:
-            naming = [e for e in naming if _TAKES_AWAY.search(e.statement)]
-        found = naming[-1] if naming else None
+        found = _naming(change, change.object, evidence)
+    if found is None and change.kind == "constraint" and change.change is ChangeType.ADDED:
+        # PostgreSQL made up its name
+        found = _naming(change, parent_name(change.object), evidence)
     if found is None:
         return None
     text = " ".join(_COMMENTS.sub(" ", found.statement).split())
@@ -83,12 +83,20 @@ def responsible(change: Change, evidence: Sequence[StatementEvidence]) -> Respon
     )
 
 
-def _names(evidence: StatementEvidence, change: Change) -> bool:
+def _naming(change: Change, name: str, evidence: Sequence[StatementEvidence]) -> StatementEvidence | None:
+    """The last statement that names the object and may have made the change."""
+    naming = [e for e in evidence if _names(e, name)]
+    if change.change is ChangeType.REMOVED:
+        naming = [e for e in naming if _TAKES_AWAY.search(e.statement)]
+    return naming[-1] if naming else None
+
+
+def _names(evidence: StatementEvidence, name: str) -> bool:
     tag = evidence.tag or ""
     if not tag.startswith(("ALTER", "DROP", "CREATE", "COMMENT", "GRANT", "REVOKE")):
         return False
     try:
-        parts = split_name(change.object)
+        parts = split_name(name)
     except ValueError:
         return False
     text = _COMMENTS.sub(" ", evidence.statement).lower()

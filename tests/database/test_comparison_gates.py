@@ -245,6 +245,14 @@ def test_a_constraint_that_the_rows_violate_fails_with_the_servers_words(rehears
     assert "is not present in table" in text
 
 
+def test_a_constraint_that_postgresql_named_is_traced_to_the_table_of_its_statement(rehearse):
+    found = rehearse("alter table orders add check (total > 0) not valid")
+    text = failure(
+        gate("sandbox/test_constraints").test_new_constraints_are_validated, found.changes, found.evidence
+    )
+    assert text.startswith("migrations/0002_more.sql:1: constraint public.orders.orders_total_check")
+
+
 def test_an_index_that_is_left_invalid_fails(rehearse):
     found = rehearse("create index events_id on only public.events (id)")
     text = failure(gate("sandbox/test_indexes").test_no_invalid_index_is_left, found.sandbox)
