@@ -59,9 +59,11 @@ def session_source(config: pytest.Config, action: Action) -> SessionSource:
 
 
 def _from_settings(config: pytest.Config, action: Action) -> SessionSource:
+    from .. import adapters
     from ..config.load import load_settings
     from ..flows import make_flow
 
+    adapters.load(config)
     options = resolve_options(config, os.environ)
     settings = load_settings(
         config.rootpath,

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from ..model import Level, LogPhase
-from ..steps import Step, StepListener
+from ..steps import StepListener
 from .junit import is_step
 
 
@@ -16,41 +15,25 @@ def listeners(config: pytest.Config) -> list[StepListener]:
     reporter = config.pluginmanager.getplugin("terminalreporter")
     if reporter is None:
         return []
-    return [StepLines(reporter)]
+    from ..reports.step_lines import ReporterWriter, TerminalReport
 
+    class OnLinesOfTheirOwn(ReporterWriter):
+        """Under xdist pytest's own ``ensure_newline`` does not know that there is a line of dots."""
 
-class StepLines:
-    """One line when a step has ended; what it is about, how long it took, and what it says of itself."""
+        def write_line(self, text: str, **markup: bool) -> None:
+            self._end_dots()
+            super().write_line(text, **markup)
 
-    def __init__(self, reporter: Any) -> None:
-        self.reporter = reporter
+        def write_live(self, text: str) -> None:
+            self._end_dots()
+            super().write_live(text)
 
-    def step_started(self, step: Step) -> None:
-        """Said when it has ended."""
+        def _end_dots(self) -> None:
+            if not self._live and self._terminal.width_of_current_line:
+                self._reporter.write("\n")
+                self._reporter.currentfspath = None
 
-    def step_progressed(self, step: Step, text: str) -> None:
-        """Live progress needs a terminal of one's own."""
-
-    def step_finished(self, step: Step) -> None:
-        if self.reporter.verbosity >= 0:
-            new_line(self.reporter)
-            colour = {"failed": {"red": True}, "skipped": {"yellow": True}}.get(step.status, {})
-            text = f"  {step.text}" if step.text else ""
-            self.reporter.write_line(
-                f"dbdeploy: {step.title} {step.status} ({step.seconds:.1f} s){text}", **colour
-            )
-
-    def message(self, phase: LogPhase, level: Level, text: str, metadata: dict[str, Any]) -> None:
-        if level in (Level.WARN, Level.ERROR) and self.reporter.verbosity >= 0:
-            new_line(self.reporter)
-            self.reporter.write_line(f"dbdeploy: {text}", yellow=True)
-
-
-def new_line(reporter: Any) -> None:
-    """Ends a line of dots. Under xdist pytest's own ``ensure_newline`` does not know that there is one."""
-    if getattr(getattr(reporter, "_tw", None), "width_of_current_line", 0):
-        reporter.write("\n")
-    reporter.ensure_newline()
+    return [TerminalReport(OnLinesOfTheirOwn(reporter), verbosity=reporter.verbosity)]
 
 
 def status_of(report: pytest.TestReport | pytest.CollectReport) -> tuple[str, str, Any] | None:
@@ -76,5 +59,5 @@ def summary(reporter: Any, lines: list[str]) -> None:
     for report in () if quiet else warned:
         first = (report.dbdeploy_warned.splitlines() or [""])[0]
         reporter.write_line(f"WARNED {report.nodeid} - {first}", yellow=True)
-    for line in lines[:1] if quiet else lines:
+    for line in [line for line in lines if line.strip()][:1] if quiet else lines:
         reporter.write_line(line)

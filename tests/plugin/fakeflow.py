@@ -130,7 +130,7 @@ class FakeFlow:
         return ["dbdeploy: fake"]
 
     def summary(self):
-        return [f"verdict: {self.exit_status.name}", f"reason: {self.why}"]
+        return ["", f"verdict: {self.exit_status.name}", f"reason: {self.why}"]
 
     def junit_properties(self):
         return {"dbdeploy.outcome": self.exit_status.name}

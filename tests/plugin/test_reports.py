@@ -58,7 +58,7 @@ def test_quiet_says_only_the_verdict(project):
     run = project.run("-q")
     assert "verdict: OK" in run.output
     assert "reason:" not in run.output
-    assert "dbdeploy: clone" not in run.output
+    assert "clone" not in run.output
 
 
 def test_a_failed_step_is_a_failed_case_and_does_not_count_for_exitfirst(project, rarely):
