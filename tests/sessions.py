@@ -93,21 +93,11 @@ def processes_of(folder: Path) -> dict[int, str]:
             arguments = (entry / "cmdline").read_bytes()
             if str((entry / "cwd").readlink()).startswith(str(folder)):
                 found[int(entry.name)] = "postgres"
-            elif b"keeper.py" in arguments and str(folder) in _locked_by(entry):
+            elif b"keeper.py" in arguments and str(folder).encode() in arguments:
                 found[int(entry.name)] = "keeper"
         except OSError:
             continue
     return found
-
-
-def _locked_by(process: Path) -> str:
-    names = []
-    for descriptor in (process / "fd").iterdir():
-        try:
-            names.append(str(descriptor.readlink()))
-        except OSError:
-            continue
-    return "\n".join(names)
 
 
 def keeper_of(folder: Path) -> int:

@@ -1,8 +1,9 @@
 """The keeper: a small process that is the parent of an embedded server and outlives the sessions that use it.
 
-Run as ``python -I -S keeper.py`` with a JSON object (``Task``) on stdin; nothing but the standard library is imported.
-It starts postgres, answers with one JSON line (``{"port": N}`` or ``{"error": text, "log": text}``), and stops postgres
-when nobody uses it any more. Who uses a server holds a shared flock on its file ``users``: the kernel gives that up
+Run as ``python -I -S keeper.py FOLDER temporary|lasting`` with a JSON object (``Task``) on stdin, or nothing when the
+session ended before it had one; only the standard library is imported. It starts postgres, answers with one JSON line
+(``{"port": N}`` or ``{"error": text, "log": text}``), stops postgres when nobody uses it any more, and removes a
+temporary folder. Who uses a server holds a shared flock on its file ``users``: the kernel gives that up
 when a session ends, however it ends. Files in the server's folder:
 
 ``lock``         held by whoever starts or stops the server
@@ -42,15 +43,13 @@ _PORT_TAKEN = ("Address already in use", "could not create any TCP/IP sockets")
 class Task(TypedDict):
     """``argv``: postgres without its port. ``uid``, ``gid``: whom it runs as, None for the keeper's own user.
 
-    ``temporary``: remove the folder at the end. ``deadline``: seconds that a start may take.
+    ``deadline``: seconds that a start may take.
     """
 
-    folder: str
     argv: list[str]
     env: dict[str, str]
     uid: int | None
     gid: int | None
-    temporary: bool
     deadline: float
 
 
@@ -75,26 +74,35 @@ def die_with_parent(number: int) -> Callable[[], None]:
 class Keeper:
     """Starts one server, waits, stops it."""
 
-    def __init__(self, task: Task) -> None:
-        self.task = task
-        self.folder = Path(task["folder"])
+    def __init__(self, folder: Path, *, temporary: bool) -> None:
+        self.folder = folder
+        self.temporary = temporary
         self.events: SimpleQueue[str] = SimpleQueue()
         self.lock = os.open(self.folder / "lock", os.O_RDWR)
         self.users = os.open(self.folder / "users", os.O_RDWR)
         self.alive = os.open(self.folder / "keeper", os.O_RDWR)
         self.process: subprocess.Popen[bytes] | None = None
 
-    def run(self) -> None:
+    def run(self, read_task: Callable[[], bytes]) -> None:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda _number, _frame: self.events.put("asked"))
         try:
             fcntl.flock(self.alive, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            port = self.start()
+        except BlockingIOError:
+            answer({"error": "another keeper watches this folder", "log": ""})
+            return
+        try:
+            task = read_task()
+            port = self.start(json.loads(task)) if task else 0
         except (StartError, OSError) as error:
             answer({"error": str(error), "log": tail(self.folder / "server.log")})
             self.end()
             return
         answer({"port": port})
+        if self.process is None:
+            fcntl.flock(self.users, fcntl.LOCK_EX)
+            self.end()
+            return
         for job in (self.watch_users, self.watch_server):
             threading.Thread(target=job, daemon=True).start()
         self.wait()
@@ -102,11 +110,11 @@ class Keeper:
 
     # -- starting -----------------------------------------------------------------------------------------------
 
-    def start(self) -> int:
+    def start(self, task: Task) -> int:
         """Starts postgres on a free port of 127.0.0.1 and waits until it takes connections."""
         for _ in range(_PORT_ATTEMPTS):
             port = free_port()
-            said = self.launch(port)
+            said = self.launch(task, port)
             if said is None:
                 self.write_state(port)
                 return port
@@ -114,31 +122,31 @@ class Keeper:
                 raise StartError("the server ended while starting")
         raise StartError(f"no free port was found in {_PORT_ATTEMPTS} attempts")
 
-    def launch(self, port: int) -> str | None:
+    def launch(self, task: Task, port: int) -> str | None:
         """None when the server is ready; what it wrote to its log when it ended instead."""
         log = self.folder / "server.log"
         with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as output:
             begin = output.tell()
             self.process = subprocess.Popen(
-                [*self.task["argv"], "-p", str(port)],
+                [*task["argv"], "-p", str(port)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env=self.task["env"],
+                env=task["env"],
                 cwd="/",
-                user=self.task["uid"],
-                group=self.task["gid"],
-                extra_groups=None if self.task["uid"] is None else [],
+                user=task["uid"],
+                group=task["gid"],
+                extra_groups=None if task["uid"] is None else [],
                 umask=0o077,
                 # Runs after the change of user, which would clear the setting. There is one thread only yet.
                 preexec_fn=die_with_parent(signal.SIGINT),
             )
-        deadline = time.monotonic() + self.task["deadline"]
+        deadline = time.monotonic() + task["deadline"]
         while self.process.poll() is None:
             if self.is_ready():
                 return None
             if time.monotonic() > deadline:
-                raise StartError(f"the server was not ready within {self.task['deadline']:.0f} s")
+                raise StartError(f"the server was not ready within {task['deadline']:.0f} s")
             time.sleep(0.01)
         with log.open("rb") as said:
             said.seek(begin)
@@ -196,7 +204,7 @@ class Keeper:
             unused = unused or event == "unused"
             ended = ended or event == "ended"
             asked = asked or (event == "asked" and unused)  # not while in use: a session may be rolling back
-            if ended and not self.task["temporary"]:
+            if ended and not self.temporary:
                 return
             if unused and (asked or ended or not (self.folder / "keep").exists()):
                 return
@@ -207,12 +215,20 @@ class Keeper:
         (self.folder / "server.json").unlink(missing_ok=True)
         if self.process is not None:
             # Fast shutdown, which gives shared memory back too; with the time it takes to write people's data out.
-            first = (signal.SIGINT, 15.0 if self.task["temporary"] else 60.0)
+            first = (signal.SIGINT, 15.0 if self.temporary else 60.0)
             for number, seconds in (first, (signal.SIGQUIT, 10.0), (signal.SIGKILL, 10.0)):
                 if stopped(self.process, number, seconds):
                     break
-        if self.task["temporary"]:
-            shutil.rmtree(self.folder, ignore_errors=True)
+        if self.temporary:
+            remove(self.folder)
+
+
+def remove(folder: Path) -> None:
+    """Again and again while what a killed session had started (cp, initdb) still writes into it."""
+    deadline = time.monotonic() + 60
+    while folder.exists() and time.monotonic() < deadline:
+        shutil.rmtree(folder, ignore_errors=True)
+        time.sleep(0.1 if folder.exists() else 0)
 
 
 def stopped(process: subprocess.Popen[bytes], number: int, seconds: float) -> bool:
@@ -256,7 +272,8 @@ def main(arguments: list[str]) -> None:
                 sys.exit(1)
         os.execv(program, arguments[2:])
     os.chdir("/")
-    Keeper(json.loads(sys.stdin.buffer.read())).run()
+    folder, kind = arguments
+    Keeper(Path(folder), temporary=kind == "temporary").run(sys.stdin.buffer.read)
 
 
 if __name__ == "__main__":

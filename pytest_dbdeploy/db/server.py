@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -166,6 +167,7 @@ class EmbeddedServer:
         assert self._minimum_major is not None
         user = server_user()
         tools = self._tools = enterable(choose_installation(self._minimum_major, self._extensions), user)
+        self._spawn_keeper()  # first: it removes the folder if we are killed while it is filled
         data = self.folder / "data"
         password = secrets.token_urlsafe(24)
         known = copy_from_template(tools, data, user)
@@ -250,7 +252,6 @@ class EmbeddedServer:
         """Starts the keeper, which starts the server; the port. The keeper learns no password."""
         settings = {**self._settings, **shared_memory()}
         task: keeper.Task = {
-            "folder": str(self.folder),
             "argv": [
                 str(self.tools.path("postgres")),
                 "-D",
@@ -260,25 +261,15 @@ class EmbeddedServer:
             "env": server_environment(self.tools),
             "uid": user.uid if user else None,
             "gid": user.gid if user else None,
-            "temporary": self.path is None,
             "deadline": _START_SECONDS,
         }
-        LockFile(self.folder / "keeper").close()  # makes the file, with the folder's owner
-        self._keeper = subprocess.Popen(
-            [sys.executable, "-I", "-S", keeper.__file__],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=server_environment(self.tools),
-            cwd="/",
-            start_new_session=True,  # signals to the session's group (Ctrl-C, a killed CI job) are not for it
-        )
-        assert self._keeper.stdin is not None
-        assert self._keeper.stdout is not None
-        with self._keeper.stdin, self._keeper.stdout:
-            self._keeper.stdin.write(json.dumps(task).encode())
-            self._keeper.stdin.close()
-            line = self._keeper.stdout.readline()
+        process = self._keeper or self._spawn_keeper()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        with process.stdin, process.stdout:
+            process.stdin.write(json.dumps(task).encode())
+            process.stdin.close()
+            line = process.stdout.readline()
         answer: dict[str, Any] = json.loads(line) if line else {"error": "its keeper ended", "log": ""}
         if "port" not in answer:
             said = redactor.redact(f"{answer['error']}\n{answer['log']}".strip())
@@ -287,6 +278,20 @@ class EmbeddedServer:
                 hint="The last lines are the server's own log.",
             )
         return int(answer["port"])
+
+    def _spawn_keeper(self) -> subprocess.Popen[bytes]:
+        LockFile(self.folder / "keeper").close()  # makes the file, with the folder's owner
+        kind = "temporary" if self.path is None else "lasting"
+        self._keeper = subprocess.Popen(
+            [sys.executable, "-I", "-S", keeper.__file__, str(self.folder), kind],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=server_environment(self.tools),
+            cwd="/",
+            start_new_session=True,  # signals to the session's group (Ctrl-C, a killed CI job) are not for it
+        )
+        return self._keeper
 
     # -- stopping ---------------------------------------------------------------------------------------------------
 
@@ -300,6 +305,9 @@ class EmbeddedServer:
         self._users = self._keeper = self._url = None
         if keep and folder is not None and self.path is None:
             (folder / "keep").touch(mode=0o600)
+        for pipe in (process.stdin, process.stdout) if process is not None else ():
+            with suppress(OSError):
+                pipe.close()  # type: ignore[union-attr]  # both are pipes
         if users is not None:
             users.close()
         if folder is None:

@@ -158,7 +158,6 @@ def test_a_port_that_was_taken_meanwhile_is_replaced(
     for name in ("lock", "users", "keeper"):
         (open_folder / name).touch()
     task: keeper.Task = {
-        "folder": str(open_folder),
         "argv": [
             str(tools.path("postgres")),
             "-D",
@@ -171,7 +170,6 @@ def test_a_port_that_was_taken_meanwhile_is_replaced(
         "env": datadir.server_environment(tools),
         "uid": user.uid if user else None,
         "gid": user.gid if user else None,
-        "temporary": False,
         "deadline": 60.0,
     }
     with closing(socket.socket()) as taken:
@@ -179,9 +177,9 @@ def test_a_port_that_was_taken_meanwhile_is_replaced(
         taken.listen()
         ports = [taken.getsockname()[1], keeper.free_port()]
         monkeypatch.setattr(keeper, "free_port", lambda: ports.pop(0))
-        kept = keeper.Keeper(task)
+        kept = keeper.Keeper(open_folder, temporary=False)
         try:
-            assert kept.start() != taken.getsockname()[1]
+            assert kept.start(task) != taken.getsockname()[1]
         finally:
             kept.end()
             for descriptor in (kept.lock, kept.users, kept.alive):
