@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import sys
 from collections.abc import Generator, Iterable, Iterator
@@ -32,6 +33,7 @@ class GateCollection:
             tuple[str, str]
         ] = []  # of the selected ones: (node id as reported, node id in the universe)
         self.problems: list[str] = []
+        self._folder = functools.cache(self._find_folder)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_make_collect_report(
@@ -78,10 +80,11 @@ class GateCollection:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        left_out = [item for item in items if ignored(self.config, item.path)]
+        names = ignored(self.config)
+        left_out = [item for item in items if names(item.path)]
         if left_out:
             self.config.hook.pytest_deselected(items=left_out)
-            items[:] = [item for item in items if item not in left_out]
+            items[:] = [item for item in items if not names(item.path)]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -109,7 +112,7 @@ class GateCollection:
         )
         return gate
 
-    def _folder(self, path: Path) -> str:
+    def _find_folder(self, path: Path) -> str:
         """The nearest folder with a phase's name, below the gates path."""
         roots = [root for root in (BUILT_IN, *self.scope.paths) if path.is_relative_to(root)]
         names = _FOLDERS | {Phase.COMPARE.value} if path.is_relative_to(BUILT_IN) else _FOLDERS

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import fnmatch
+import functools
 import os
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -54,12 +56,18 @@ def path_arguments(config: pytest.Config) -> list[str]:
     return list(getattr(from_command_line(config), "file_or_dir", None) or [])
 
 
-def ignored(config: pytest.Config, path: Path) -> bool:
-    """Whether ``--ignore`` or ``--ignore-glob`` on the command line names the file or a folder above it."""
+def ignored(config: pytest.Config) -> Callable[[Path], bool]:
+    """Tells whether ``--ignore`` or ``--ignore-glob`` on the command line names a file or a folder above it."""
     given, base = from_command_line(config), config.invocation_params.dir
-    ignores = [(base / word).resolve() for word in getattr(given, "ignore", None) or ()]
+    ignores = {(base / word).resolve() for word in getattr(given, "ignore", None) or ()}
     globs = [str((base / word).absolute()) for word in getattr(given, "ignore_glob", None) or ()]
-    return any(
-        candidate in ignores or any(fnmatch.fnmatch(str(candidate), glob) for glob in globs)
-        for candidate in (path.resolve(), *path.resolve().parents)
-    )
+    if not ignores and not globs:
+        return lambda path: False
+
+    def names(path: Path) -> bool:
+        return any(
+            candidate in ignores or any(fnmatch.fnmatch(str(candidate), glob) for glob in globs)
+            for candidate in (path, *path.parents)
+        )
+
+    return functools.cache(lambda path: names(path.resolve()))
