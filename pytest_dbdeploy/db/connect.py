@@ -123,7 +123,8 @@ def _open_without_options(url: DatabaseUrl, keywords: dict[str, str]) -> Connect
 
 
 def _keywords(url: DatabaseUrl, purpose: str, connect_timeout: float) -> dict[str, str]:
-    keywords = _KEEPALIVE | {"client_encoding": "UTF8"} | url.conninfo()
+    # Empty: PGHOSTADDR of the environment must not lead us to another server than the URL names.
+    keywords = _KEEPALIVE | {"client_encoding": "UTF8", "hostaddr": ""} | url.conninfo()
     keywords["application_name"] = f"pytest-dbdeploy {purpose}"[:63]
     keywords["connect_timeout"] = str(max(1, math.ceil(connect_timeout)))
     return keywords

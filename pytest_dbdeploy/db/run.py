@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import selectors
+import shutil
 import signal
 import subprocess
 import sys
@@ -74,11 +75,15 @@ def run_tool(
     ToolError, with the last lines of standard error redacted, when the program is missing or fails. On KeyboardInterrupt
     and any other exception the program and its children are ended first.
     """
-    command = [os.fspath(part) for part in argv]
+    program = shutil.which(os.fspath(argv[0]))
+    if program is None:
+        raise ToolError(
+            f"{argv[0]} cannot be run: there is no such program", hint="Check that it is installed."
+        )
     clock = time.perf_counter()
     try:
         process = subprocess.Popen(
-            guarded(command) if os.path.isabs(command[0]) else command,  # noqa: PTH117 - a string of argv
+            guarded([program, *argv[1:]]),
             env={k: v for k, v in os.environ.items() if k not in _MISLEADING} | dict(env),
             stdin=stdin or subprocess.DEVNULL,
             stdout=stdout or subprocess.PIPE,
@@ -100,7 +105,7 @@ def run_tool(
     stderr = redactor.redact("\n".join(tail))
     if status != 0:
         how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"failed with status {status}"
-        raise ToolError(f"{Path(command[0]).name} {how}:\n{stderr or '(it said nothing)'}")
+        raise ToolError(f"{Path(program).name} {how}:\n{stderr or '(it said nothing)'}")
     return ToolResult(out, stderr, time.perf_counter() - clock)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
-from contextlib import closing
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 
 import psycopg
@@ -44,6 +46,70 @@ def test_options_of_the_url_are_kept_beside_ours(postgres17: RealServer) -> None
     with connect(url, purpose="x", read_only=True) as connection:
         assert connection.execute("show work_mem").fetchone() == ("7MB",)
         assert connection.execute("show default_transaction_read_only").fetchone() == ("on",)
+
+
+def test_variables_of_the_environment_do_not_lead_elsewhere(
+    postgres17: RealServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("PGHOSTADDR", "192.0.2.1"), ("PGHOST", "h"), ("PGPORT", "1"), ("PGDATABASE", "d")):
+        monkeypatch.setenv(name, value)
+    with connect(postgres17.url, purpose="x", connect_timeout=2) as connection:
+        assert connection.info.dbname == "postgres"
+
+
+@contextmanager
+def pooler(server: RealServer) -> Iterator[DatabaseUrl]:
+    """In front of a server, refuses startup options as pgbouncer does (no pooler can be installed everywhere)."""
+    words = b"unsupported startup parameter: options"
+    refusal = b"SFATAL\0VFATAL\0C08P01\0M" + words + b"\0\0"
+
+    def serve(client: socket.socket) -> None:
+        with client:
+            length = client.recv(4, socket.MSG_WAITALL)
+            body = client.recv(int.from_bytes(length, "big") - 4, socket.MSG_WAITALL)
+            if b"\0options\0" in body:
+                client.sendall(b"E" + (len(refusal) + 4).to_bytes(4, "big") + refusal)
+                return
+            with socket.create_connection((server.url.host, server.url.port)) as real:
+                real.sendall(length + body)
+                back = threading.Thread(target=pump, args=(real, client))
+                back.start()
+                pump(client, real)
+                back.join()
+
+    def pump(source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                threads.append(threading.Thread(target=serve, args=(listening.accept()[0],)))
+                threads[-1].start()
+
+    threads: list[threading.Thread] = []
+    with closing(socket.create_server(("127.0.0.1", 0))) as listening:
+        accepting = threading.Thread(target=accept)
+        accepting.start()
+        yield replace(server.url, port=listening.getsockname()[1])
+        listening.shutdown(socket.SHUT_RDWR)
+        accepting.join()
+        for thread in threads:
+            thread.join()
+
+
+def test_behind_a_pooler_reading_works_and_nothing_is_set_for_other_clients(postgres17: RealServer) -> None:
+    with pooler(postgres17) as url:
+        with connect(url, purpose="plan", read_only=True, statement_timeout=60) as connection:
+            assert connection.execute("show transaction_read_only").fetchone() == ("on",)
+            assert connection.execute("show default_transaction_read_only").fetchone() == ("off",)
+            with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+                connection.execute("create table t (a int)")
+        with pytest.raises(TargetError, match="unsupported startup parameter") as caught:
+            connect(url, purpose="deploy", lock_timeout=1)
+        assert "direct (not pooled) URL" in str(caught.value.hint)
 
 
 def refused(url: DatabaseUrl, **options: float) -> TargetError:
