@@ -1,7 +1,7 @@
 -- a row for each object that a restore must not touch: key, description; it reads what will be dropped, as keys, from the setting dbdeploy.dropped (a JSON array)
 with dropped as materialized (
-    select split_part(key, '.', 1)::oid as classid, split_part(key, '.', 2)::oid as objid
-    from json_array_elements_text(current_setting('dbdeploy.dropped')::json) as key
+    select split_part(dropped_keys.item, '.', 1)::oid as classid, split_part(dropped_keys.item, '.', 2)::oid as objid
+    from json_array_elements_text(current_setting('dbdeploy.dropped')::json) as dropped_keys (item)
 ), relation as materialized (
     select c.oid, c.tableoid as classid
     from pg_class c
