@@ -30,6 +30,7 @@ from ..model import (
     Verdict,
 )
 from ..plan import Planned, make_plan, plan_hash, read_history
+from ..releasers import git
 from ..reports import terminal
 from ..rules import RULES, severity_of
 from ..steps import Steps
@@ -72,6 +73,7 @@ class DeployFlow(CommonFlow):
         except LayoutError as error:
             raise ConfigError(error.message, hint=error.hint) from None
         self.open_workspace(self.environment.name)
+        self.record.protected = self.environment.protected
         with self.steps.step("plan", "plan", LogPhase.PREFLIGHT) as step:
             self.planned = self._plan()
             plan = self.planned.plan
@@ -104,19 +106,18 @@ class DeployFlow(CommonFlow):
         )
 
     def _git_state(self) -> GitState | None:
-        try:
-            from ..releasers import git
-        except ImportError:
-            return None
-        state = git.read_state(self.settings.rootdir)
+        state = git.read_state(self.settings.rootdir, self.record.notes.append)
         return replace(state, target_branch=self.environment.branch) if state else None
 
     def public_facts(self) -> dict[str, Any]:
         plan = self.planned.plan
         relations = plan.target.relations if plan.target else ()
+        own = self.layout.history_relations
+        tables = [r.name for r in relations if r.kind in ("table", "partitioned table") and r.name not in own]
         return {
-            "tables": [r.name for r in relations if r.kind in ("table", "partitioned table")],
+            "tables": tables,
             "rules": list(RULES),
+            "policy": {rule: str(s) for rule, s in plan.policy.items()},
         }
 
     def collected(self, ledger: Ledger) -> None:
@@ -319,10 +320,13 @@ class DeployFlow(CommonFlow):
                 hint=f"to roll back: pytest --dbdeploy-rollback={self.workspace.id}",
             )
         work.set_state(State.ROLLING_BACK)
-        choice = self.settings.rollback.if_restore_loses_writes or (
-            "stop" if self.environment.protected else "discard"
+        way_back.put_back(
+            self.workspace,
+            self.url,
+            work.before,
+            self.layout,
+            lose_writes=self.settings.rollback.if_restore_loses_writes == "discard",
         )
-        way_back.put_back(self.workspace, self.url, work.before, self.layout, lose_writes=choice == "discard")
 
     def _rollback_failed(self, error: Exception) -> None:
         self.workspace.log.exception(LogPhase.ROLLBACK, "the rollback did not succeed", error)

@@ -110,11 +110,12 @@ class EarlierFlow(CommonFlow):
             return way_back.Restored()
         self.touched = True
         self._set_state(State.ROLLING_BACK)
-        choice = self.settings.rollback.if_restore_loses_writes or (
-            "stop" if self.environment.protected else "discard"
-        )
         restored = way_back.put_back(
-            self.workspace, self.url, before, self.layout, lose_writes=choice == "discard"
+            self.workspace,
+            self.url,
+            before,
+            self.layout,
+            lose_writes=self.settings.rollback.if_restore_loses_writes == "discard",
         )
         self._set_state(State.ROLLED_BACK)
         return restored

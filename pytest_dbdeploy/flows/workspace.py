@@ -37,6 +37,7 @@ class Workspace:
         self.journal = Journal(self.artifacts.path("journal.jsonl"))
         self.log = DeploymentLog(self.artifacts.path("deployment.log"), self.id, settings.log.level)
         self.record = RunRecord(self.id, environment, mode, self.artifacts.directory)
+        self.record.samples = settings.reports.samples
         self.stack = contextlib.ExitStack()
         # The journal first: a step is on disk before anybody else hears of it. What listened before (the terminal) comes last.
         steps.listeners[:0] = [self.journal, self.record.phases, self.log]
@@ -125,7 +126,7 @@ class Workspace:
     def backup_directory(self) -> Path | None:
         """The folder of ``backup.directory``, or None: then a backup is among the artifacts."""
         directory = self.settings.backup.directory
-        return self.settings.rootdir / directory if directory else None
+        return Path(directory) if directory else None
 
     @property
     def sandbox_place(self) -> Path:
