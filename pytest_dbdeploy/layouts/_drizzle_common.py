@@ -86,6 +86,11 @@ class DrizzleReader:
             self._contents[migration.name], row.hash
         )
 
+    def know(self, migrations: Sequence[Migration]) -> None:
+        """Reads the files, when these migrations were read by another reader."""
+        if any(m.name not in self._contents for m in migrations):
+            self.migrations()
+
     def rows(self, conn: Connection) -> list[Row] | None:
         """All rows in the order in which they were written; None when there is no table."""
         columns = self.table.columns(conn)

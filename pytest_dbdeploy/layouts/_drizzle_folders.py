@@ -39,6 +39,7 @@ class FolderReader(DrizzleReader):
         return int(moment.timestamp()) * 1000
 
     def history(self, conn: Connection, migrations: Sequence[Migration]) -> History:
+        self.know(migrations)
         rows = self.rows(conn)
         names = self._names(conn, rows or [], migrations)
         by_name = {m.name: m for m in migrations}

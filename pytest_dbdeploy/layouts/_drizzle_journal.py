@@ -31,6 +31,7 @@ class JournalReader(DrizzleReader):
         )
 
     def history(self, conn: Connection, migrations: Sequence[Migration]) -> History:
+        self.know(migrations)
         rows = self.rows(conn)
         matching = Matching(rows or ())
         matching.take(migrations, lambda row, m: row.created_at == _when(m) and self.is_of(row, m))

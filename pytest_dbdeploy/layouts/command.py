@@ -134,12 +134,14 @@ def run_command(command: str, url: DatabaseUrl, cwd: Path, step: Step | None = N
 
 def _stop(process: subprocess.Popen[str]) -> None:
     """Ends the shell and all that it started: they are one group."""
-    for number in (signal.SIGINT, signal.SIGKILL):
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(_GRACE_SECONDS)
-            return
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGINT)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(_GRACE_SECONDS)
+    # A shell starts background jobs with SIGINT ignored: they may live on when the shell itself has ended.
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 LAYOUT = CommandLayout()

@@ -57,7 +57,8 @@ class SqlLayout:
         """Without ``path`` a folder counts only when it holds nothing else, and none that is another tool's."""
         folder = request.folder()
         if folder is not None:
-            return Detected(folder, "NNNN_name.sql") if _files(folder) else None
+            drizzle = (folder / "meta/_journal.json").exists()
+            return Detected(folder, "NNNN_name.sql") if _files(folder) and not drizzle else None
         found = [
             request.rootdir / name for name in _FOLDERS if _holds_only_migrations(request.rootdir / name)
         ]
@@ -136,6 +137,8 @@ class SqlReader:
         return groups
 
     def history(self, conn: Connection, migrations: Sequence[Migration]) -> History:
+        if any(m.name not in self._contents for m in migrations):
+            self.migrations()  # they were read by another reader
         rows = self._rows(conn)
         by_name = {row.name: row for row in rows or ()}
         on_disk = {m.name: m for m in migrations}
