@@ -1,4 +1,4 @@
-"""What embedded servers left behind when session and keeper were both killed: found by locks that nobody holds, and removed."""
+"""The end of embedded servers: awaiting it; and what is left when session and keeper were both killed, found by locks that nobody holds."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from .locks import LockFile
 TEMPORARY_PREFIX = "dbdeploy-sandbox-"
 _TOO_YOUNG = 300.0  # a folder without its locks yet may be one that is just being made
 _ENDS_WITHIN = 60.0
+STOP_SECONDS = 90.0
 
 
 def clean_orphans(*, include_kept: bool = False) -> tuple[Path, ...]:
@@ -144,3 +145,40 @@ def _process_in(data: Path) -> int | None:
         if (there.st_dev, there.st_ino) == (wanted.st_dev, wanted.st_ino) and name.startswith("postgres"):
             return int(entry.name)
     return None
+
+
+def await_removal(process: subprocess.Popen[bytes] | None, folder: Path) -> None:
+    """The keeper of a temporary server, when there is one, removes the folder; what it leaves, or never had, we remove."""
+    if process is not None:
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    if folder.exists():
+        try:
+            end_server_without_keeper(folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def await_end(folder: Path) -> None:
+    """Returns when the server has stopped, or another session uses it."""
+    names = ("lock", "users", "keeper")
+    try:
+        turn, users, alive = locks = [LockFile(folder / name, create=False) for name in names]
+    except FileNotFoundError:
+        return
+    try:
+        deadline = time.monotonic() + STOP_SECONDS
+        while alive.is_held() and time.monotonic() < deadline:
+            # The keeper takes ``users`` only while it holds ``lock``: as that is ours, a session holds it.
+            if turn.try_hold():
+                in_use = users.is_held()
+                turn.release()
+                if in_use:
+                    return
+            time.sleep(0.02)
+    finally:
+        for lock in locks:
+            lock.close()

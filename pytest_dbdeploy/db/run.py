@@ -92,9 +92,7 @@ def run_tool(
             start_new_session=True,  # Ctrl-C reaches us only, and we end the whole group
         )
     except OSError as error:
-        raise ToolError(
-            f"{command[0]} cannot be run: {error.strerror}", hint="Check that it is installed."
-        ) from None
+        raise ToolError(f"{argv[0]} cannot be run: {error.strerror}") from None
     with process:
         try:
             out, tail = _listen(process, step, progress)

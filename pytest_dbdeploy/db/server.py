@@ -13,7 +13,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -29,7 +28,15 @@ from .access import ServerUser, enterable, require_open, server_user, temporary_
 from .connect import connect
 from .datadir import OWNER, copy_from_template, initdb, prepare_path, server_environment, write_private
 from .installation import choose_installation, preferred_installation
-from .leftovers import TEMPORARY_PREFIX, clean_orphans, end_server_without_keeper, read_state
+from .leftovers import (
+    STOP_SECONDS,
+    TEMPORARY_PREFIX,
+    await_end,
+    await_removal,
+    clean_orphans,
+    end_server_without_keeper,
+    read_state,
+)
 from .locks import LockFile
 from .server_settings import EMBEDDED, SANDBOX, shared_memory
 from .tools import Tools
@@ -40,7 +47,6 @@ DATABASE = "app"
 
 _START_SECONDS = 300.0  # crash recovery of a large database on a busy machine
 _TURN_SECONDS = 400.0  # for our turn, while other sessions start or stop the same server
-_STOP_SECONDS = 90.0
 
 
 class EmbeddedServer:
@@ -193,7 +199,7 @@ class EmbeddedServer:
                 self._tools = choose_installation(major, exactly=True)
             if alive.is_held() and self._attach():
                 return
-            if not alive.hold(_STOP_SECONDS):
+            if not alive.hold(STOP_SECONDS):
                 raise ServerError(
                     f"the server in {self.path} neither answers nor ends", hint=f"Look into {self.log_path}."
                 )
@@ -313,52 +319,15 @@ class EmbeddedServer:
         if folder is None:
             return
         if self.path is None and not keep:
-            _await_removal(process, folder)
+            await_removal(process, folder)
         elif self.path is not None:
-            _await_end(folder)
+            await_end(folder)
         if process is not None and process.poll() is None:
             process.returncode = (
                 0  # others use its server: it goes on without us, and Popen shall not complain
             )
         if self.path is not None or not keep:
             self._folder = None
-
-
-def _await_removal(process: subprocess.Popen[bytes] | None, folder: Path) -> None:
-    """The keeper of a temporary server, when there is one, removes the folder; what it leaves, or never had, we remove."""
-    if process is not None:
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-    if folder.exists():
-        try:
-            end_server_without_keeper(folder)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _await_end(folder: Path) -> None:
-    """Returns when the server has stopped, or another session uses it."""
-    names = ("lock", "users", "keeper")
-    try:
-        turn, users, alive = locks = [LockFile(folder / name, create=False) for name in names]
-    except FileNotFoundError:
-        return
-    try:
-        deadline = time.monotonic() + _STOP_SECONDS
-        while alive.is_held() and time.monotonic() < deadline:
-            # The keeper takes ``users`` only while it holds ``lock``: as that is ours, a session holds it.
-            if turn.try_hold():
-                in_use = users.is_held()
-                turn.release()
-                if in_use:
-                    return
-            time.sleep(0.02)
-    finally:
-        for lock in locks:
-            lock.close()
 
 
 def _url(port: int, password: str, dbname: str, name: str) -> DatabaseUrl:
