@@ -5,11 +5,17 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from pytest_dbdeploy.db.tools import Tools, find_installations, tools_for
+from pytest_dbdeploy.db.tools import Tools, find_installations
 from pytest_dbdeploy.db.url import DatabaseUrl
+from pytest_dbdeploy.model import Level, LogPhase
+from pytest_dbdeploy.steps import Step, Steps
 from tests.servers import RealServer, execute
 
 CASE = Path(__file__).parent / "cases" / "rich"
@@ -60,4 +66,52 @@ def newer_tools(major: int) -> list[Tools]:
     return [tools for tools in find_installations() if tools.major >= major and tools.has("pg_dump", "psql")]
 
 
-__all__ = ["CASE", "Contents", "contents", "database", "mangle", "newer_tools", "pg_dump", "tools_for"]
+class Listener:
+    """Keeps what a step reports while it runs; ``on_progress`` is called with each text."""
+
+    def __init__(self, on_progress: Callable[[str], None] | None = None) -> None:
+        self.progress: list[str] = []
+        self._on_progress = on_progress
+
+    def step_started(self, step: Step) -> None: ...
+
+    def step_progressed(self, step: Step, text: str) -> None:
+        self.progress.append(text)
+        if self._on_progress is not None:
+            self._on_progress(text)
+
+    def step_finished(self, step: Step) -> None: ...
+
+    def message(self, phase: LogPhase, level: Level, text: str, metadata: dict[str, Any]) -> None: ...
+
+
+@contextmanager
+def step(listener: Listener) -> Iterator[Step]:
+    steps = Steps()
+    steps.listeners.append(listener)
+    with steps.step("test", "test", LogPhase.BACKUP) as made:
+        yield made
+
+
+@contextmanager
+def argument_lists() -> Iterator[set[str]]:
+    """All argument lists of processes on this machine that were seen while the block ran (Linux)."""
+    seen: set[str] = set()
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.wait(0.002):
+            for process in Path("/proc").iterdir():
+                if process.name.isdigit():
+                    with suppress(OSError):
+                        seen.add(
+                            (process / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+                        )
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        ended.set()
+        thread.join()

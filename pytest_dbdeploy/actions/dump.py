@@ -251,11 +251,12 @@ def _missing_relations(conn: Connection, wanted: Dump) -> list[str]:
     schemas = [str(row[0]) for row in conn.execute("SELECT nspname FROM pg_namespace")]
     roles = [str(row[0]) for row in conn.execute("SELECT rolname FROM pg_roles")]
     entries = parse(listing(wanted.tools, wanted.path, wanted.error), schemas=schemas, roles=roles)
-    listed = {(entry.schema, entry.tag) for entry in entries if entry.kind in RELATION_KINDS}
+    # Schema and name together: where both may hold spaces, the list does not tell where one ends.
+    listed = {f"{entry.schema} {entry.tag}" for entry in entries if entry.kind in RELATION_KINDS}
     return [
         f"{kind.lower()} {schema}.{name}"
         for kind, schema, name in rows
-        if (printed(schema), printed(name)) not in listed
+        if f"{printed(schema)} {printed(name)}" not in listed
     ]
 
 

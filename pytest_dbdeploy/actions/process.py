@@ -9,7 +9,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -37,6 +37,9 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is not None:
         return
     process.send_signal(signal.SIGINT)
+    if process.stdin is not None:  # psql between two statements waits for more, and ends when there is none
+        with suppress(OSError):
+            process.stdin.close()
     try:
         process.wait(_INTERRUPT_SECONDS)
     except subprocess.TimeoutExpired:
@@ -69,6 +72,10 @@ def started(
         yield process
     finally:
         stop(process)
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                with suppress(OSError):
+                    pipe.close()
 
 
 def read_errors(errors: IO[bytes]) -> str:

@@ -28,7 +28,8 @@ from ..secret import redactor
 from ..steps import Step
 from .dump import verify
 from .process import first_lines, read_errors, size, started, tool_environment
-from .restore_plan import Catalogue, RestorePlan, guard, make_plan, read_catalogue
+from .restore_catalogue import Catalogue, read_catalogue
+from .restore_plan import RestorePlan, guard, make_plan
 from .toc import Entry, as_list, parse, reader_for
 
 LOCK_TIMEOUT_SECONDS = 5.0
@@ -171,7 +172,7 @@ class _Job:
         if entries[0].kind == "BLOBS":
             argv.insert(1, "--single-transaction")
             copy = self._large_objects
-        elif entries[0].kind in ("ACL", "DEFAULT ACL"):
+        elif entries[0].kind in ("ACL", "DEFAULT ACL") and not self.plan.superuser:
             copy = self._privileges
         env = tool_environment(self.tools, None, "restore")
         with (

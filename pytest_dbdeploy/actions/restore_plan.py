@@ -5,24 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import LiteralString
 
 from psycopg import sql
-from psycopg.rows import class_row
 
-from ..db.connect import Connection
-from ..db.sql import query
-from .toc import RELATION_KINDS, Entry, printed
+from .restore_catalogue import Catalogue, Present
+from .restore_choice import LEFT_KINDS, Choice, in_passes
+from .toc import Entry, printed
 
-# Objects that are left as they are when the backup has them too: dropping them would take along what no dump holds
-# (passwords of user mappings, members of extensions, a subscriber's connection).
-_LEFT_KINDS = {
-    "EXTENSION": "EXTENSION",
-    "SERVER": "SERVER",
-    "FOREIGN DATA WRAPPER": "FOREIGN DATA WRAPPER",
-    "PROCEDURAL LANGUAGE": "LANGUAGE",
-    "PUBLICATION": "PUBLICATION",
-}
 # With IF EXISTS and CASCADE any order works; this one has the fewest cascades.
 _DROP_ORDER = (
     "EVENT TRIGGER",
@@ -70,52 +59,6 @@ _OBJECT_TYPES = {
 _PUBLIC_BY_DEFAULT = {"f": "EXECUTE", "T": "USAGE"}
 
 
-@dataclass(frozen=True, slots=True)
-class Present:
-    """An object of the database as it is now; see ``restore_objects.sql``. ``identity``: as SQL, quoted by the server."""
-
-    key: str
-    kind: str
-    schema: str | None
-    name: str
-    identity: str
-    owner: str
-    ours: bool
-    extension: bool
-    internal: bool
-
-
-@dataclass(frozen=True, slots=True)
-class PresentSchema:
-    name: str
-    owner: str
-    ours: bool
-    extension: bool
-    grantees: Sequence[str | None]
-
-
-@dataclass(frozen=True, slots=True)
-class DefaultPrivilege:
-    role: str
-    schema: str | None
-    objtype: str
-    grantees: Sequence[str | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Catalogue:
-    """What is there now. ``roles``: all; ``member_of``: those in whose name this role may act. ``available``: extensions."""
-
-    role: str
-    superuser: bool
-    objects: Sequence[Present]
-    schemas: Sequence[PresentSchema]
-    defaults: Sequence[DefaultPrivilege]
-    roles: Collection[str]
-    member_of: Collection[str]
-    available: Collection[str]
-
-
 @dataclass(slots=True)
 class RestorePlan:
     """``drops``: SQL to run first, without BEGIN. ``passes``: entries in the order of restoring, each by one pg_restore.
@@ -123,6 +66,7 @@ class RestorePlan:
     ``dropped``: keys of the objects that may vanish; nothing else may. ``tables``: as SQL, to be locked first.
     """
 
+    superuser: bool = False
     drops: list[str] = field(default_factory=list)
     dropped: set[str] = field(default_factory=set)
     tables: list[str] = field(default_factory=list)
@@ -130,38 +74,10 @@ class RestorePlan:
     notes: list[str] = field(default_factory=list)
 
 
-def read_catalogue(conn: Connection) -> Catalogue:
-    """Reads what is there; names come out fully qualified."""
-    conn.execute("SET LOCAL search_path = ''")
-    row = conn.execute(
-        "SELECT rolname::text, rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user"
-    ).fetchone()
-    assert row is not None
-    with (
-        conn.cursor(row_factory=class_row(Present)) as objects,
-        conn.cursor(row_factory=class_row(PresentSchema)) as schemas,
-        conn.cursor(row_factory=class_row(DefaultPrivilege)) as defaults,
-    ):
-        return Catalogue(
-            role=str(row[0]),
-            superuser=bool(row[1]),
-            objects=objects.execute(query("restore_objects")).fetchall(),
-            schemas=schemas.execute(query("restore_schemas")).fetchall(),
-            defaults=defaults.execute(query("restore_default_privileges")).fetchall(),
-            roles=_names(conn, "SELECT rolname FROM pg_roles"),
-            member_of=_names(conn, "SELECT rolname FROM pg_roles WHERE pg_has_role(oid, 'MEMBER')"),
-            available=_names(conn, "SELECT name FROM pg_available_extensions"),
-        )
-
-
-def _names(conn: Connection, statement: LiteralString) -> frozenset[str]:
-    return frozenset(str(row[0]) for row in conn.execute(sql.SQL(statement)))
-
-
 def make_plan(now: Catalogue, entries: Sequence[Entry], keep_schemas: Collection[str]) -> RestorePlan:
     """Decides what goes and what comes. Pure."""
-    plan = RestorePlan()
-    in_backup = {(_LEFT_KINDS[e.kind], e.tag) for e in entries if e.kind in _LEFT_KINDS}
+    plan = RestorePlan(superuser=now.superuser)
+    in_backup = {(LEFT_KINDS[e.kind], e.tag) for e in entries if e.kind in LEFT_KINDS}
     backup_schemas = {e.tag for e in entries if e.kind == "SCHEMA"} | {
         e.schema for e in entries if e.schema is not None
     }
@@ -177,8 +93,9 @@ def make_plan(now: Catalogue, entries: Sequence[Entry], keep_schemas: Collection
     ]
     plan.drops += _reset_schemas(now, entries, backup_schemas - set(dropped_schemas), keep_schemas)
     plan.drops += _reset_default_privileges(now, {*keep_schemas, *dropped_schemas})
-    chosen = _choose(now, entries, plan, keep_schemas, dropped_schemas)
-    plan.passes = _passes(chosen)
+    choice = Choice(now, entries, plan.dropped, keep_schemas)
+    plan.passes = in_passes([entry for entry in entries if choice.takes(entry)])
+    plan.notes += choice.notes
     _note_left_alone(now, plan, keep_schemas)
     return plan
 
@@ -211,7 +128,7 @@ def guard(survivors: str, dropped: Collection[str]) -> tuple[str, str]:
 def _goes(present: Present, in_backup: Collection[tuple[str, str]], keep_schemas: Collection[str]) -> bool:
     if not present.ours or present.extension or present.schema in keep_schemas:
         return False
-    if present.kind in _LEFT_KINDS.values():
+    if present.kind in LEFT_KINDS.values():
         return (present.kind, printed(present.name)) not in in_backup
     return True
 
@@ -233,12 +150,15 @@ def _schemas_to_drop(
 ) -> list[str]:
     """New schemas of ours in which nothing of somebody else is. Those of the backup stay: their contents go."""
     going = {o.key for o in drop}
-    occupied = {o.schema for o in now.objects if o.key not in going and not o.internal}
+    staying = [o for o in now.objects if o.key not in going and not o.internal]
+    gone_extensions = {o.name for o in drop if o.kind == "EXTENSION"}
+    occupied = {o.schema for o in staying if not (o.extension and gone_extensions)}
     return [
         schema.name
         for schema in now.schemas
         if schema.ours
         and not schema.extension
+        and gone_extensions.issuperset(schema.extensions)
         and printed(schema.name) not in backup_schemas
         and schema.name not in occupied
         and schema.name not in keep_schemas
@@ -302,100 +222,6 @@ def _reset_default_privileges(now: Catalogue, gone: Collection[str]) -> list[str
 
 def _grantee(name: str | None) -> str:
     return "PUBLIC" if name is None else quoted(name)
-
-
-def _choose(
-    now: Catalogue,
-    entries: Sequence[Entry],
-    plan: RestorePlan,
-    keep_schemas: Collection[str],
-    dropped_schemas: Collection[str],
-) -> list[Entry]:
-    """The entries that come back; what is left out for a reason that a person should know goes into the notes."""
-    keep = set(map(printed, keep_schemas))
-    stays = {(o.kind, printed(o.name)) for o in now.objects if o.key not in plan.dropped}
-    members = {(printed(o.schema or ""), printed(o.name)) for o in now.objects if o.extension}
-    schemas = {printed(s.name) for s in now.schemas} - set(dropped_schemas)
-    relations = {(printed(o.schema or ""), printed(o.name)) for o in now.objects if o.key not in plan.dropped}
-    ours = {o.name for o in now.objects if o.kind == "PUBLICATION" and o.ours}
-    missing_extensions = {e.tag for e in entries if e.kind == "EXTENSION" and e.tag not in now.available}
-    chosen = []
-    for e in entries:
-        if _concerns(e, keep) or e.kind.startswith(("DATABASE", "SUBSCRIPTION")):
-            continue
-        if e.kind == "SCHEMA" and (e.tag in schemas or e.tag == "public"):
-            continue
-        if (e.kind in _LEFT_KINDS and (_LEFT_KINDS[e.kind], e.tag) in stays) or _of_extension(e, stays):
-            continue
-        if e.kind == "CAST" and ("CAST", e.tag) in stays:
-            continue
-        if e.kind in ("TABLE DATA", "SEQUENCE SET") and (e.schema, e.tag) in members:
-            continue
-        if e.kind == "USER MAPPING" and ("SERVER", e.tag.rpartition(" SERVER ")[2]) in stays:
-            continue
-        if e.kind == "EXTENSION" and e.tag in missing_extensions:
-            plan.notes.append(f"extension {e.tag} is not available on this server: not created")
-            continue
-        if (
-            e.schema is None
-            and e.kind == "COMMENT"
-            and e.tag.removeprefix("EXTENSION ") in missing_extensions
-        ):
-            continue
-        if e.kind.startswith("PUBLICATION TABLE") and not (now.superuser or _publication(e) in ours):
-            plan.notes.append(f"{e.label}: only the publication's owner can put the table back into it")
-            continue
-        if e.kind == "PUBLICATION TABLES IN SCHEMA" and e.schema in schemas:
-            continue
-        if e.owner and e.owner not in now.member_of:
-            if e.kind in RELATION_KINDS and (e.schema, e.tag) not in relations:
-                plan.notes.append(f"{e.label} of {e.owner} is gone, and only its owner can put it back")
-            continue
-        if e.kind == "EVENT TRIGGER" and not now.superuser:
-            continue
-        chosen.append(e)
-    return chosen
-
-
-def _publication(entry: Entry) -> str:
-    return entry.tag.split(" ")[0]
-
-
-def _concerns(entry: Entry, schemas: Collection[str]) -> bool:
-    """Whether the entry is one of these schemas, or in one of them."""
-    if entry.schema is not None:
-        return entry.schema in schemas
-    return entry.tag.removeprefix("SCHEMA ") in schemas and (
-        entry.kind == "SCHEMA" or entry.tag.startswith("SCHEMA ")
-    )
-
-
-def _of_extension(entry: Entry, stays: Collection[tuple[str, str]]) -> bool:
-    return (
-        entry.schema is None and entry.tag.startswith("EXTENSION ") and ("EXTENSION", entry.tag[10:]) in stays
-    )
-
-
-def _passes(entries: Sequence[Entry]) -> list[tuple[Entry, ...]]:
-    """Schemas with their privileges come first: an object's owner must be allowed to create in them to be given it.
-
-    Large objects come alone, as pg_restore wraps them in a transaction of their own; so do privileges, which are read here.
-    """
-    schemas, main, blobs, privileges, last = [], [], [], [], []
-    for e in entries:
-        if e.kind == "SCHEMA" or (
-            e.schema is None and e.kind in ("ACL", "COMMENT") and e.tag.startswith("SCHEMA ")
-        ):
-            schemas.append(e)
-        elif e.kind == "BLOBS":
-            blobs.append(e)
-        elif e.kind in ("ACL", "DEFAULT ACL"):
-            privileges.append(e)
-        elif e.kind in ("MATERIALIZED VIEW DATA", "EVENT TRIGGER"):
-            last.append(e)
-        else:
-            main.append(e)
-    return [tuple(part) for part in (schemas, main, blobs, privileges, last) if part]
 
 
 def _note_left_alone(now: Catalogue, plan: RestorePlan, keep_schemas: Collection[str]) -> None:

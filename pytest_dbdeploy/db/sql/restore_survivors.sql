@@ -40,6 +40,7 @@ with dropped as materialized (
           union all select tableoid, oid from pg_publication
           union all select tableoid, oid from pg_extension) other
     where objid >= 16384 and not exists (select from dropped d where d.classid = other.classid and d.objid = other.objid)
+      and not exists (select from pg_depend d where d.classid = other.classid and d.objid = other.objid and d.deptype = 'e')
       -- what belongs to another object goes with it (a range's constructors belong to the bootstrap superuser)
       and not exists (select from pg_depend d where d.classid = other.classid and d.objid = other.objid and d.objsubid = 0 and d.deptype = 'i')
 )
