@@ -1,7 +1,5 @@
 """Is the migration history sound: nothing edited, missing, late or twice?"""
 
-import warnings
-
 import pytest
 
 

@@ -43,6 +43,17 @@ def test_state_can_be_written(target, dbdeploy_target, _dbdeploy_checks):
         )
 
 
+def test_state_schema_is_not_in_the_commands_path(dbdeploy_plan, target, _dbdeploy_checks):
+    """A command runs in sessions of its own, whose search_path cannot be changed from here."""
+    schema = _dbdeploy_checks["state_schema"]
+    if dbdeploy_plan.command is not None and target.user == schema:
+        pytest.fail(
+            f"role {target.user} is called as the schema {schema}, so by its search_path the command would create its tables there\n"
+            f"set state.schema in dbdeploy.yaml to another name",
+            pytrace=False,
+        )
+
+
 def test_row_security_hides_nothing(target, dbdeploy_target):
     """pg_dump refuses tables whose row security would apply to it, rather than lose rows."""
     hidden = [

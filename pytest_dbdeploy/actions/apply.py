@@ -124,7 +124,8 @@ def run_unit_with_retries(
     """
     for attempt in range(retries + 1):
         try:
-            return run()
+            run()
+            return
         except StatementFailed as failure:
             if (
                 not again

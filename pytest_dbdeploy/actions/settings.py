@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 
 import psycopg
 from psycopg import sql
 
+from ..db import search_path
 from ..db.connect import Connection
 from ..db.sql import query
 from ..secret import redactor
@@ -23,12 +23,17 @@ _NOT_APPLIED = (
     "temp_tablespaces",
     "default_tablespace",
 )
-_LIST_ITEM = re.compile(r'\s*(?:"((?:[^"]|"")*)"|([^,"]+?))\s*(?:,|$)')
 
 
 def read_settings(conn: Connection) -> dict[str, str]:
-    """What ALTER DATABASE, ALTER ROLE and ALTER ROLE IN DATABASE set for this role here, and what dates and names depend on."""
-    return {str(name): str(value) for name, value in conn.execute(query("clone_settings"))}
+    """What ALTER DATABASE, ALTER ROLE and ALTER ROLE IN DATABASE set for this role here, and what dates and names depend on.
+
+    ``"$user"`` in the search_path reads as this role's name: on the sandbox somebody else works.
+    """
+    settings = {str(name): str(value) for name, value in conn.execute(query("clone_settings"))}
+    role = conn.info.user.replace('"', '""')
+    settings["search_path"] = settings.get("search_path", "").replace('"$user"', f'"{role}"')
+    return settings
 
 
 def apply_settings(admin: Connection, databases: Sequence[str], settings: Mapping[str, str]) -> list[str]:
@@ -55,5 +60,5 @@ def apply_settings(admin: Connection, databases: Sequence[str], settings: Mappin
 def _value(name: str, value: str) -> sql.Composable:
     if name not in _LISTS:
         return sql.Literal(value)
-    names = [quoted.replace('""', '"') or plain for quoted, plain in _LIST_ITEM.findall(value)]
+    names = search_path.parse(value)
     return sql.SQL(", ").join(sql.Literal(item) for item in names) if names else sql.Literal("")

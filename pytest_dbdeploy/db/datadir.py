@@ -16,10 +16,10 @@ from .access import ServerUser, cache_folder, closed_to, remove_abandoned, requi
 from .locks import LockFile
 from .tools import Tools
 
-OWNER = "dbdeploy"
+OWNER = "postgres"
 """The superuser of every embedded server."""
 
-_LAYOUT = 1  # of a template: raised when what initdb is asked for changes
+_LAYOUT = 2  # of a template: raised when what initdb is asked for changes
 _PASSWORD_FILE = "password"
 
 
@@ -31,7 +31,7 @@ def server_environment(tools: Tools) -> dict[str, str]:
 
 
 def initdb(tools: Tools, data: Path, password: str, user: ServerUser | None, *, sync: bool) -> None:
-    """Makes ``data`` (must not exist): UTF-8, superuser ``dbdeploy``, scram for every connection. ServerError when it fails.
+    """Makes ``data`` (must not exist): UTF-8, superuser ``postgres``, scram for every connection. ServerError when it fails.
 
     The parent folder must be one that ``user`` can enter.
     """

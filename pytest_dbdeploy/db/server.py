@@ -84,7 +84,7 @@ class EmbeddedServer:
     def at(cls, path: Path, *, minimum_major: int | None = None) -> Self:
         """The server of ``embedded://PATH``: durable, made when it is not there, shared with other sessions.
 
-        ``path`` is absolute. The database is ``app``, its owner the superuser ``dbdeploy``, whose password stays the same.
+        ``path`` is absolute. The database is ``app``, its owner the superuser ``postgres``, whose password stays the same.
         The server keeps its major version: that major's programs must be here.
         """
         return cls(path, minimum_major, (), EMBEDDED)

@@ -13,6 +13,7 @@ from ..actions.restore import restore
 from ..compare.diff import diff
 from ..compare.rows import count_rows, digest_rows, user_tables
 from ..compare.snapshot import Snapshot, read_snapshot
+from ..db import search_path
 from ..db.tools import tools_for
 from ..db.url import DatabaseUrl
 from ..errors import DbDeployError, ToolError
@@ -125,6 +126,7 @@ class SandboxWork:
                     self.workspace.connect(copied.after, "rehearsal", autocommit=True) as conn,
                     self.workspace.connect(copied.after, "observer", autocommit=True) as monitor,
                 ):
+                    search_path.leave_out(conn, self.state_schema)
                     self.layout.ensure_history(conn)
                     migrations = {m.name: m for m in self.plan.migrations}
                     rehearsal = rehearse(conn, monitor, list(self.plan.units), migrations, self.layout, step)

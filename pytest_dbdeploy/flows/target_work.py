@@ -15,6 +15,7 @@ from ..actions.apply import StatementFailed, run_unit, run_unit_with_retries
 from ..actions.dump import dump, verify
 from ..compare.rows import count_rows, user_tables
 from ..compare.snapshot import Snapshot, read_snapshot
+from ..db import search_path
 from ..db.state import State, StateTable, check_lock, take_lock
 from ..db.tools import tools_for
 from ..db.url import DatabaseUrl
@@ -197,6 +198,7 @@ class TargetWork:
         migrations = {m.name: m for m in self.plan.migrations}
         with self.workspace.connect(self.url, "deploy", autocommit=True) as conn:
             self.set_state(State.APPLYING)
+            search_path.leave_out(conn, self.settings.state.schema_)
             self.layout.ensure_history(conn)
             for number, unit in enumerate(units, 1):
                 self._check_lock()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import psycopg
 
 from .. import notifiers
 from ..config.load import Settings
+from ..db.access import server_user, temporary_roots
 from ..db.connect import connect
 from ..db.url import DatabaseUrl, is_embedded
 from ..errors import DbDeployError
@@ -131,7 +131,7 @@ class Workspace:
     @property
     def sandbox_place(self) -> Path:
         """Where the embedded servers of sandboxes keep their data."""
-        return Path(tempfile.gettempdir())
+        return temporary_roots(server_user())[0]
 
     def workdir(self, name: str) -> Path:
         path = self.artifacts.path(name)

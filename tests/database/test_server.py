@@ -56,7 +56,7 @@ def test_a_temporary_server_starts_works_and_leaves_nothing(temporary_root: Path
     with EmbeddedServer.temporary(minimum_major=major) as server:
         assert server.major == major
         assert fetch(server.url, "select current_user::text, current_database()::text") == [
-            ("dbdeploy", "postgres")
+            ("postgres", "postgres")
         ]
         folder, pids = server.folder, processes_of(server.folder)
         assert set(pids.values()) == {"keeper", "postgres"}
