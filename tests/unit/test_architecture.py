@@ -29,6 +29,10 @@ EFFECTS = {"psycopg", "subprocess", "socket", "requests", "git", "os", "shutil",
 
 
 def modules():
+    return list(_modules())
+
+
+def _modules():
     for path in sorted(PACKAGE.rglob("*.py")):
         if "gates" not in path.relative_to(PACKAGE).parts:
             yield path
