@@ -30,8 +30,6 @@ from .settings import apply_settings, read_settings
 from .toc import Entry, as_list, listing, parse
 
 BEFORE, AFTER = "before", "after"
-# Without these the clone would not be what the migrations meet on the target.
-_NEEDED_KINDS = ("SCHEMA", "TABLE", "TABLE DATA", "TABLE ATTACH", "SEQUENCE", "SEQUENCE SET")
 # A dump has no indexes and is compressed, but rows may be larger as text.
 _DUMP_SHARE = 0.6
 
@@ -265,22 +263,14 @@ def _restore(work: _Work, found: _Target, restorer: Tools, archive: Path) -> lis
         status, problem = run(argv, env, watch=_restore_progress(work, admin, found))
     list_file.unlink()
     failures = parse_failures(problem)
-    by_line = {entry.line: entry for entry in chosen}
-    fatal = [f for f in failures if f.line not in by_line or by_line[f.line].kind in _NEEDED_KINDS]
+    fatal = [str(failure) for failure in failures if failure.fatal]
     if fatal or (status != 0 and "errors ignored on restore" not in problem):
-        lines = [_described(failure, by_line) for failure in fatal] or [
-            first_lines(problem) or f"exit status {status}"
-        ]
+        lines = fatal or [first_lines(problem) or f"exit status {status}"]
         raise CloneError(
             "the clone could not be restored:\n" + "\n".join(lines[:10]), hint=_missing_hint(work, found)
         )
-    work.notes += [f"not in the clone: {_described(failure, by_line)}" for failure in failures]
+    work.notes += [f"not in the clone: {failure}" for failure in failures]
     return failures
-
-
-def _described(failure: Failure, by_line: dict[str, Entry]) -> str:
-    entry = by_line.get(failure.line)
-    return f"{entry.label}: {failure.message}" if entry is not None else failure.message
 
 
 def _missing_hint(work: _Work, found: _Target) -> str | None:
@@ -335,11 +325,11 @@ def _verify(work: _Work, found: _Target, before: DatabaseUrl, failures: Sequence
         raise CloneError(
             f"the clone lacks tables of the target: {', '.join(tables[:20])}", hint=_missing_hint(work, found)
         )
-    said = " ".join(failure.line for failure in failures)
+    said = [failure.command for failure in failures]
     work.notes += [
         f"not in the clone: {kind.lower()} {schema}.{name}"
         for kind, schema, name in sorted(missing)
-        if f"{kind} {schema} {name} " not in said
+        if not any(name in command for command in said)
     ]
     work.notes += [
         f"extension {name} is {versions[name]} in the clone, {version} on the target"

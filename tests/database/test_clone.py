@@ -11,7 +11,7 @@ import pytest
 from psycopg import sql
 
 from pytest_dbdeploy.actions.clone import Clone, clone
-from pytest_dbdeploy.actions.restore_errors import parse_failures
+from pytest_dbdeploy.actions.restore_errors import Failure, parse_failures
 from pytest_dbdeploy.db.tools import tools_for
 from pytest_dbdeploy.db.url import DatabaseUrl
 from pytest_dbdeploy.errors import CloneError, ServerError
@@ -111,7 +111,7 @@ def test_settings_of_database_and_role_hold_in_both_clones(postgres17, sandbox17
         f'create schema "my Schema"; alter database {database} set search_path to "my Schema", public;'
         f"alter database {database} set timezone to 'Asia/Tokyo'; alter role {role} set timezone to 'Europe/Zurich';"
         f"alter database {database} set app.tenant to 'it''s'; alter role {role} in database {database} set datestyle to 'German';"
-        f"alter database {database} set session_preload_libraries to ''",
+        f"alter database {database} set session_preload_libraries to 'plpgsql'",
     )
     made = cloned(target, postgres17, sandbox17, tmp_path)
     for url in (made.before, made.after):
@@ -128,7 +128,7 @@ def test_settings_of_database_and_role_hold_in_both_clones(postgres17, sandbox17
 
 def test_a_target_over_max_size_is_refused_with_what_to_do(postgres17, sandbox17, tmp_path):
     target = postgres17.owner_database()
-    with pytest.raises(CloneError, match="more than sandbox.max_size") as caught:
+    with pytest.raises(CloneError, match=r"more than sandbox\.max_size") as caught:
         cloned(target, postgres17, sandbox17, tmp_path, max_size=1_000_000)
     assert "sandbox.data: schema" in (caught.value.hint or "")
     assert not (tmp_path / "clone.dump").exists()
@@ -166,7 +166,10 @@ def test_what_a_clone_leaves_out_is_named_and_no_password_comes_along(postgres17
         f"create subscription sub_{target.dbname} connection 'host=nowhere password=secret-of-the-subscription' publication x with (connect = false)",
     )
     made = cloned(admin, postgres17, sandbox17, tmp_path)
-    execute(admin, f"drop subscription sub_{target.dbname}")
+    execute(
+        admin,
+        f"alter subscription sub_{target.dbname} set (slot_name = none); drop subscription sub_{target.dbname}",
+    )
     assert sorted(made.notes) == [
         f"subscription sub_{target.dbname} is not in the clone",
         "user mapping of public for server far is not in the clone",
@@ -184,7 +187,8 @@ def test_what_a_clone_leaves_out_is_named_and_no_password_comes_along(postgres17
 
 def test_an_extension_that_the_sandbox_lacks_is_named(postgres15, sandbox17, tmp_path):
     target = postgres15.owner_database()
-    execute(as_superuser(postgres15, target), "create extension adminpack; create table t (i int)")
+    execute(as_superuser(postgres15, target), "create extension adminpack")
+    execute(target, "create table t (i int)")
     made = cloned(target, postgres15, sandbox17, tmp_path)
     assert [note for note in made.notes if note.startswith("extension adminpack")]
     assert fetch(made.after, "select count(*) from t") == [(0,)]
@@ -194,12 +198,13 @@ def test_a_table_that_needs_a_missing_extension_is_an_error_that_names_both(post
     target = postgres15.owner_database()
     execute(
         as_superuser(postgres15, target),
-        "create extension pgcrypto; create table t (s text default public.gen_salt('bf'))",
+        "create extension pgcrypto",
     )
+    execute(target, "create table t (s text default public.gen_salt('bf'))")
     with sandbox(18, ("pgcrypto",)) as into:
         if not into.missing_extensions:
             pytest.skip("this PostgreSQL 18 has pgcrypto")
-        with pytest.raises(CloneError, match=r"table public\.t: .*gen_salt") as caught:
+        with pytest.raises(CloneError, match=r"CREATE TABLE public\.t \(: .*gen_salt") as caught:
             cloned(target, postgres15, into, tmp_path)
     assert "no extension pgcrypto" in (caught.value.hint or "")
 
@@ -213,7 +218,7 @@ def test_what_cannot_be_restored_is_named_with_the_servers_message(postgres15, s
     )
     made = cloned(target, postgres15, sandbox17, tmp_path)
     assert len(made.notes) == 1
-    assert made.notes[0].startswith("not in the clone: index public.broken: ")
+    assert made.notes[0].startswith("not in the clone: CREATE INDEX broken ON public.t ")
     assert "function g(integer) does not exist" in made.notes[0]
 
 
@@ -285,27 +290,44 @@ def test_failures_of_pg_restore_are_read_one_by_one():
 pg_restore: error: could not execute query: ERROR:  unrecognized configuration parameter "transaction_timeout"
 Command was: SET transaction_timeout = 0;
 pg_restore: while PROCESSING TOC:
-pg_restore: from TOC entry 3; 3079 16386 EXTENSION - far 
+pg_restore: from TOC entry 3; 3079 16386 EXTENSION far
 pg_restore: error: could not execute query: ERROR:  extension "far" is not available
 DETAIL:  Could not open extension control file "far.control": No such file or directory.
 HINT:  The extension must first be installed on the system where PostgreSQL is running.
 Command was: CREATE EXTENSION IF NOT EXISTS far WITH SCHEMA public;
 
 
-pg_restore: error: could not execute query: ERROR:  extension "far" does not exist
-Command was: COMMENT ON EXTENSION far IS 'x';
+pg_restore: error: could not execute query: ERROR:  relation "u" does not exist
+LINE 1: CREATE VIEW public.v AS
+Command was: CREATE VIEW public.v AS
+ SELECT * FROM u;
 
-pg_restore: from TOC entry 3400; 0 16400 TABLE DATA public t app
 pg_restore: error: COPY failed for table "t": ERROR:  could not extend file
 CONTEXT:  COPY t, line 17
 pg_restore: warning: errors ignored on restore: 4
 """
     failures = parse_failures(text)
-    assert [(f.line, f.message) for f in failures] == [
+    assert [(str(f), f.fatal) for f in failures] == [
         (
-            "3; 3079 16386 EXTENSION - far ",
-            'extension "far" is not available (Could not open extension control file "far.control": No such file or directory.)',
+            'CREATE EXTENSION IF NOT EXISTS far WITH SCHEMA public;: extension "far" is not available '
+            '(Could not open extension control file "far.control": No such file or directory.)',
+            False,
         ),
-        ("3; 3079 16386 EXTENSION - far ", 'extension "far" does not exist'),
-        ("3400; 0 16400 TABLE DATA public t app", 'COPY failed for table "t": ERROR:  could not extend file'),
+        ('CREATE VIEW public.v AS: relation "u" does not exist', False),
+        ('COPY failed for table "t": ERROR:  could not extend file', True),
     ]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "CREATE TABLE public.t (",
+        "CREATE UNLOGGED TABLE public.t (",
+        "COPY public.t (i) FROM stdin;",
+        "SELECT pg_catalog.setval('public.s', 1, true);",
+        "ALTER TABLE ONLY public.t ATTACH PARTITION public.p FOR VALUES IN (1);",
+        "ALTER TABLE public.t ALTER COLUMN i ADD GENERATED ALWAYS AS IDENTITY (",
+    ],
+)
+def test_a_missing_table_or_rows_are_never_only_a_note(command):
+    assert Failure("refused", command).fatal
