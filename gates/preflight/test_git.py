@@ -25,6 +25,11 @@ def test_migrations_and_gates_are_committed(git, _dbdeploy_checks):
         )
 
 
+def test_code_can_be_released(_dbdeploy_checks):
+    if _dbdeploy_checks["release_error"]:
+        pytest.fail(_dbdeploy_checks["release_error"], pytrace=False)
+
+
 @pytest.mark.dbdeploy(severity="warn")
 def test_working_tree_is_clean(git):
     if git.dirty:

@@ -36,6 +36,13 @@ class Close:
     not_applicable: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """This phase's gates do not apply (``reason``: why); the phases after it do."""
+
+    reason: str
+
+
 class Flow(Protocol):
     """One action. The session calls, in this order: prepare, collected, before(phase) for each phase in order, finish, close.
 
@@ -55,7 +62,7 @@ class Flow(Protocol):
     def collected(self, ledger: Ledger) -> None:
         """The universe of gates is known. ConfigError (wrong approval) ends with status 4."""
 
-    def before(self, phase: Phase, ledger: Ledger) -> Go | Close:
+    def before(self, phase: Phase, ledger: Ledger) -> Go | Close | Skip:
         """All gates of earlier phases have ended: acts, and says whether ``phase`` may run."""
 
     def finish(self, ledger: Ledger) -> None:

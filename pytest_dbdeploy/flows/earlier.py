@@ -21,6 +21,7 @@ from ..reports.artifacts import Artifacts
 from ..steps import Steps
 from . import way_back
 from .base import Close, Go, Ledger
+from .code import put_code_back
 from .common import CommonFlow
 from .workspace import error_text
 
@@ -101,6 +102,12 @@ class EarlierFlow(CommonFlow):
         assert self.url is not None and self.row is not None
         if self.row.state is State.STARTED:
             self._set_state(State.ABORTED)
+            self.record.rollback.verified = True
+            return way_back.Restored()
+        release, database = way_back.release_of(self.earlier)
+        put_code_back(self.workspace, release)
+        if not database:
+            self._set_state(State.ROLLED_BACK)
             self.record.rollback.verified = True
             return way_back.Restored()
         before = way_back.load(self.earlier)

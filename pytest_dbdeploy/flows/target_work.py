@@ -50,12 +50,20 @@ class Rehearsal:
 class TargetWork:
     """Deploys one plan to one target. ``stage`` says what stands there, at any moment."""
 
-    def __init__(self, workspace: Workspace, layout: LayoutReader, plan: Plan, url: DatabaseUrl) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        layout: LayoutReader,
+        plan: Plan,
+        url: DatabaseUrl,
+        release: Mapping[str, Any],
+    ) -> None:
         self.workspace = workspace
         self.settings = workspace.settings
         self.layout = layout
         self.plan = plan
         self.url = url
+        self.release = release
         self.table = StateTable(self.settings.state.schema_)
         self.stage = Stage.UNTOUCHED
         self.committed_units = 0
@@ -144,23 +152,8 @@ class TargetWork:
                 server_major=self.plan.target.major,
                 migrations=tuple(m.name for m in self.plan.migrations),
             )
-            git = self.plan.git
-            way_back.save(
-                self.workspace.artifacts,
-                self.before,
-                {
-                    "deploymentId": self.workspace.id,
-                    "timestamp": self.workspace.record.started,
-                    "environment": self.plan.environment,
-                    "databaseBackup": str(backup.path),
-                    "backupSha256": backup.sha256,
-                    "gitCommit": git.commit if git else None,
-                    "gitBranch": git.branch if git else None,
-                    "canRollback": True,
-                    "strategy": "restore",
-                    "rehearsedSeconds": rehearsal.rehearsed_seconds,
-                },
-            )
+            state = self._documented(backup, rehearsal.rehearsed_seconds)
+            way_back.save(self.workspace.artifacts, self.before, state)
             step.done(
                 f"{backup.bytes / 1e6:.1f} MB, {backup.path.name}",
                 path=str(backup.path),
@@ -168,6 +161,31 @@ class TargetWork:
             )
         self.workspace.record.backup = backup
         return backup
+
+    def leave_database(self) -> None:
+        """No migration is pending: only code goes along."""
+        way_back.save_code_only(self.workspace.artifacts, self._documented(None, None))
+        self.set_state(State.APPLYING)
+        self.stage = Stage.APPLYING
+        self.set_state(State.APPLIED)
+        self.stage = Stage.APPLIED
+
+    def _documented(self, backup: Backup | None, rehearsed_seconds: float | None) -> dict[str, Any]:
+        """rollback-state.json, and what undoes the code."""
+        git = self.plan.git
+        return {
+            "deploymentId": self.workspace.id,
+            "timestamp": self.workspace.record.started,
+            "environment": self.plan.environment,
+            "databaseBackup": str(backup.path) if backup else None,
+            "backupSha256": backup.sha256 if backup else None,
+            "gitCommit": git.commit if git else None,
+            "gitBranch": git.branch if git else None,
+            "canRollback": True,
+            "strategy": "restore" if backup else None,
+            "rehearsedSeconds": rehearsed_seconds,
+            "release": dict(self.release),
+        }
 
     def apply(self, rehearsal: Rehearsal) -> None:
         """Runs the units on the target. StatementFailed and others leave ``stage`` and ``committed_units`` as evidence."""

@@ -87,6 +87,20 @@ def save(artifacts: Artifacts, before: Before, state: Mapping[str, Any]) -> None
     )
 
 
+def save_code_only(artifacts: Artifacts, state: Mapping[str, Any]) -> None:
+    """The same of a deployment that left the database alone."""
+    artifacts.write_json(STATE_FILE, {**state, "migrations": []})
+
+
+def release_of(artifacts: Artifacts) -> tuple[Mapping[str, Any], bool]:
+    """What undoes the code (empty: nothing), and whether the database was touched. StateError when the file is not there."""
+    try:
+        state = json.loads(artifacts.path(STATE_FILE).read_text())
+        return state["release"], state["databaseBackup"] is not None
+    except (OSError, ValueError, KeyError) as error:
+        raise _unreadable(artifacts, error) from None
+
+
 def load(artifacts: Artifacts) -> Before:
     """Reads it back. StateError when the files or the backup are not there."""
     try:
@@ -103,10 +117,7 @@ def load(artifacts: Artifacts) -> Before:
             migrations=tuple(state["migrations"]),
         )
     except (OSError, ValueError, KeyError) as error:
-        raise StateError(
-            f"what a rollback of {artifacts.deployment_id} needs cannot be read from {artifacts.directory}: {error}",
-            hint="run the command on the machine that deployed, or bring its artifacts folder here",
-        ) from None
+        raise _unreadable(artifacts, error) from None
     if not before.backup.exists():
         raise StateError(
             f"the backup {before.backup} of deployment {artifacts.deployment_id} is gone",
@@ -235,6 +246,13 @@ def _weigh_writes(workspace: Workspace, written: RowsWritten, *, lose_writes: bo
         f"{text}; a restore would lose them, so nothing was done",
         hint="to restore all the same (they stay in failed.dump), set rollback.if_restore_loses_writes: discard in dbdeploy.yaml "
         f"and run: pytest --dbdeploy-rollback={workspace.record.deployment_id}",
+    )
+
+
+def _unreadable(artifacts: Artifacts, error: Exception) -> StateError:
+    return StateError(
+        f"what a rollback of {artifacts.deployment_id} needs cannot be read from {artifacts.directory}: {error}",
+        hint="run the command on the machine that deployed, or bring its artifacts folder here",
     )
 
 

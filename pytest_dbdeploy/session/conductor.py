@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ..errors import ConfigError
-from ..flows.base import Close, Flow
+from ..flows.base import Close, Flow, Skip
 from ..model import Phase
 from . import signals
 from .ledger import GateLedger
@@ -62,6 +62,8 @@ class Conductor:
         if isinstance(answer, Close):
             self._closed = True
             self._send(("close", answer.reason, answer.not_applicable))
+        elif isinstance(answer, Skip):
+            self._send(("close", answer.reason, True))
         else:
             self._send(("go", pickle.dumps(answer.context)))
             self.observe("phase_started", phase=phase)

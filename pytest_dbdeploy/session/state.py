@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 import pytest
 
+from ..invocation import Action
 from ..model import Gate, Phase
-from ..options import Action
 from ..secret import redactor
 
 # What the controller tells every process that runs gates. Builtin types only: execnet carries nothing else.
@@ -18,7 +18,7 @@ Message = tuple[Literal["go"], bytes] | tuple[Literal["close"], str, bool]
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """No gate runs any more; each is skipped with ``reason``."""
+    """No gate runs until the next phase is opened; each is skipped with ``reason``."""
 
     reason: str
     not_applicable: bool
@@ -37,6 +37,7 @@ class GateState:
         """May be called in execnet's receiver thread: unpickling, which imports modules, waits for the thread that runs gates."""
         if message[0] == "go":
             self._pickled = message[1]
+            self.closed = None  # the phase before this one may have been skipped
         else:
             self.closed = Closed(message[1], message[2])
 

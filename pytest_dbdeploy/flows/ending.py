@@ -1,0 +1,209 @@
+"""How a deployment ends: kept, rolled back, or untouched. The outcome is decided exactly once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .. import critical
+from ..config.load import Settings
+from ..db.state import State
+from ..db.url import DatabaseUrl
+from ..decision import decide
+from ..errors import DbDeployError
+from ..layouts.base import LayoutReader
+from ..model import Decision, ExitStatus, Level, LogPhase, Outcome, Phase, Plan, Reason, Verdict
+from ..steps import Steps
+from . import way_back
+from .base import Close, Ledger
+from .code import CodeRelease, put_code_back
+from .common import CommonFlow
+from .target_work import Stage, TargetWork
+from .workspace import error_text
+
+PHASES = (Phase.PREFLIGHT, Phase.SANDBOX, Phase.POSTDEPLOY)
+
+
+class EndingFlow(CommonFlow):
+    """The second half of ``DeployFlow``. ``work`` is None until the target is about to be touched."""
+
+    plan: Plan
+    layout: LayoutReader
+
+    def __init__(self, settings: Settings, steps: Steps) -> None:
+        assert settings.environment is not None
+        super().__init__(settings, steps)
+        self.environment = settings.environment
+        self.url: DatabaseUrl | None = None
+        self.work: TargetWork | None = None
+        self.code: CodeRelease | None = None
+
+    def finish(self, ledger: Ledger) -> None:
+        if self.record.outcome is not None:
+            if self.record.outcome is Outcome.NOTHING_TO_DEPLOY:
+                self._recheck_nothing(ledger)
+            return
+        decision = decide(ledger.gates, ledger.problems, ended=PHASES)
+        if decision.verdict is Verdict.DEPLOY:
+            self._keep()
+        else:
+            self.record.decision = decision
+            self._roll_back(_first(decision))
+
+    def _recheck_nothing(self, ledger: Ledger) -> None:
+        decision = decide(ledger.gates, ledger.problems, ended=PHASES)
+        if decision.verdict is not Verdict.DEPLOY:
+            self.record.decision = decision
+            self._end(Outcome.ABORTED, ExitStatus.ABORTED)
+
+    def _keep(self) -> None:
+        assert self.work is not None
+        with critical.section(final=True):
+            try:
+                with self.steps.step("keep", "keep", LogPhase.POST_DEPLOY) as step:
+                    self.work.keep()
+                    step.done("every gate passed")
+            except DbDeployError as error:
+                self.record.notes.append(
+                    f"the deployment stands and was verified, but its row says it is unfinished: {error_text(error)}"
+                )
+                self.record.next_commands.append(f"pytest --dbdeploy-resume={self.workspace.id}")
+            self._end(Outcome.DEPLOYED, ExitStatus.OK)
+
+    def abandon(self, why: str, ledger: Ledger, *, interrupted: bool) -> None:
+        if self.record.outcome is not None:
+            return
+        self.record.decision = self.record.decision or decide(
+            ledger.gates, (*ledger.problems, why), ended=PHASES
+        )
+        self._leave_whole(why, ExitStatus.INTERRUPTED if interrupted else None)
+
+    def _stop(self, error: Exception, status: ExitStatus | None = None) -> Close:
+        why = error_text(error)
+        self.steps.message(LogPhase.DEPLOY, Level.ERROR, why)
+        self.record.decision = Decision(Verdict.ABORT, (Reason("action-failed", why),))
+        self._leave_whole(why, status)
+        return Close(why.splitlines()[0])
+
+    def _leave_whole(self, why: str, status: ExitStatus | None) -> None:
+        """Ends early: the target is untouched, or is put back. ``status`` is the exit status if that succeeds; None: by what was done."""
+        interrupted = status is ExitStatus.INTERRUPTED
+        work = self.work
+        if work is None or work.stage <= Stage.ROW:
+            if work is not None and work.stage is Stage.ROW:
+                self._set_state_or_note(State.ABORTED)
+            self._end(Outcome.INTERRUPTED if interrupted else Outcome.ABORTED, status or ExitStatus.ABORTED)
+            return
+        self._roll_back(why, status)
+
+    def _roll_back(self, why: str, status: ExitStatus | None = None) -> None:
+        """Puts the target back: a plain ROLLBACK has done it already, or the restore does it."""
+        assert self.work is not None
+        work, rollback = self.work, self.record.rollback
+        outcome = Outcome.INTERRUPTED if status is ExitStatus.INTERRUPTED else Outcome.ROLLED_BACK
+        self.steps.message(LogPhase.ROLLBACK, Level.WARN, f"rolling back: {why.splitlines()[0]}")
+        with critical.section(final=True):
+            try:
+                self._put_code_back()
+                if self.plan.empty:
+                    rollback.performed, rollback.verified = True, work.unchanged()
+                elif work.stage is Stage.APPLYING and work.unchanged():
+                    rollback.strategy, rollback.performed, rollback.verified = "rollback", True, True
+                else:
+                    self._restore(work)
+                work.stage = Stage.ENDED
+                self._set_state_or_note(State.ROLLED_BACK)
+            except Exception as error:  # noqa: BLE001 - status 12 must be reached, whatever happened
+                self._rollback_failed(error)
+                return
+            self._end(outcome, status or ExitStatus.ROLLED_BACK)
+
+    def _restore(self, work: TargetWork) -> None:
+        if work.before is None or self.url is None:
+            raise DbDeployError("there is no backup to restore from")
+        if not self.settings.rollback.auto:
+            raise DbDeployError(
+                "rollback.auto is false, so nothing was put back",
+                hint=f"to roll back: pytest --dbdeploy-rollback={self.workspace.id}",
+            )
+        work.set_state(State.ROLLING_BACK)
+        way_back.put_back(
+            self.workspace,
+            self.url,
+            work.before,
+            self.layout,
+            lose_writes=self.settings.rollback.if_restore_loses_writes == "discard",
+        )
+
+    def _rollback_failed(self, error: Exception) -> None:
+        self.workspace.log.exception(LogPhase.ROLLBACK, "the rollback did not succeed", error)
+        self.record.notes.append(f"the rollback did not succeed: {error_text(error)}")
+        self.record.next_commands.append(f"pytest --dbdeploy-rollback={self.workspace.id}")
+        self._set_state_or_note(State.ROLLBACK_FAILED)
+        self._end(Outcome.ROLLBACK_FAILED, ExitStatus.ROLLBACK_FAILED)
+
+    def _set_state_or_note(self, state: State) -> None:
+        assert self.work is not None
+        try:
+            self.work.set_state(state)
+        except DbDeployError as error:
+            self.record.notes.append(
+                f"the deployment's row on the target could not be set to {state}: {error_text(error)}"
+            )
+
+    def close(self, ledger: Ledger) -> None:
+        if self._workspace is None:
+            return
+        if self.record.outcome is None:
+            self._end(Outcome.ABORTED, ExitStatus.ABORTED)
+        finished = self.record.outcome is not Outcome.ROLLBACK_FAILED
+        wrote = self.work is not None and self.work.stage > Stage.UNTOUCHED
+        self.workspace.close(ledger.gates, log_to=self.url if wrote else None, finished=finished)
+
+    def _refusal(self, ledger: Ledger, *, ended: Sequence[Phase], to_come: Sequence[Phase]) -> Close | None:
+        decision = decide(ledger.gates, ledger.problems, ended=ended, to_come=to_come)
+        if decision.verdict is Verdict.DEPLOY:
+            return None
+        self._decide(decision)
+        self._end(Outcome.ABORTED, ExitStatus.ABORTED)
+        return Close(f"not deployed: {_first(decision)}")
+
+    def _decide(self, decision: Decision) -> None:
+        self.record.decision = decision
+        with self.steps.step("decision", "decision", LogPhase.DEPLOY, testcase=True) as step:
+            if decision.verdict is Verdict.DEPLOY:
+                step.done(decision.reasons[0].message if decision.reasons else "every blocking gate passed")
+            else:
+                step.failed(_first(decision), reasons=len(decision.reasons))
+
+    def _end(self, outcome: Outcome, status: ExitStatus) -> None:
+        self.exit_status = status
+        self.record.what_stands_where = self._what_stands_where(outcome)
+        self.workspace.finish(outcome, status)
+
+    def _what_stands_where(self, outcome: Outcome) -> list[str]:
+        where = f"{self.environment.name} ({self.url.label})" if self.url else self.environment.name
+        texts = {
+            Outcome.DEPLOYED: "migrated, verified and kept",
+            Outcome.ROLLBACK_FAILED: "NOT as it was: look at the reasons below before anything else",
+        }
+        rolled_back = self.record.rollback.performed and self.record.rollback.verified
+        lines = [
+            f"target   {where}: {texts.get(outcome) or ('as it was, verified' if rolled_back else 'untouched')}"
+        ]
+        if self.record.backup:
+            lines.append(f"backup   {self.record.backup.path}")
+        return lines
+
+    def _put_code_back(self) -> None:
+        """First the code and then the database: new code does not run on the old schema."""
+        if self.code is not None and self.code.pushed:
+            put_code_back(self.workspace, self.code.as_json())
+            self.code.pushed = False
+
+
+def _first(decision: Decision) -> str:
+    """The first reason on one line."""
+    reason = decision.reasons[0]
+    more = f" (and {len(decision.reasons) - 1} more)" if len(decision.reasons) > 1 else ""
+    text = reason.message.splitlines()[0]
+    return f"{reason.gate}: {text}{more}" if reason.gate else f"{text}{more}"
