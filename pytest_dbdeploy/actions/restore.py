@@ -18,7 +18,7 @@ from typing import IO
 
 import psycopg
 
-from ..db.connect import connect
+from ..db.connect import Connection, connect
 from ..db.sql import query
 from ..db.tools import Tools
 from ..db.url import DatabaseUrl
@@ -36,6 +36,19 @@ LOCK_TIMEOUT_SECONDS = 5.0
 LOCK_ATTEMPTS = 12
 _CHUNK = 1 << 20
 _BUSY = ("55P03", "40P01")
+_HINTS = (
+    (
+        "out of shared memory",
+        "Raise max_locks_per_transaction on the server: each table and index that is replaced takes two locks.",
+    ),
+    ("not ours depend", "Their owners must drop them first; they can be created again afterwards."),
+    ("permission denied", "Restore as the role that made the backup, or as a superuser."),
+    (
+        "must be (owner|member|able to SET ROLE)",
+        "Restore as the role that made the backup, or as a superuser.",
+    ),
+    ("No space left on device", "Free disk space on the server, and run the rollback again."),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +57,21 @@ class RestoreReport:
 
     seconds: float
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LockRoom:
+    """``needed``: locks that a restore takes, about; ``available``: what the settings promise, a server has somewhat more."""
+
+    needed: int
+    available: int
+
+
+def lock_room(conn: Connection) -> LockRoom:
+    """Whether a restore in place would have locks enough: one transaction replaces every relation."""
+    row = conn.execute(query("restore_lock_room")).fetchone()
+    assert row is not None
+    return LockRoom(int(row[0]), int(row[1]))
 
 
 class _PsqlFailed(Exception):
@@ -106,7 +134,8 @@ def _with_patience(job: _Job, attempts: int) -> None:
                     hint="Look at the database: it is either as it was at the backup, or as it was before the restore.",
                 ) from None
             if not failure.busy or attempt == attempts:
-                hint = _blockers(job.url) if failure.busy else None
+                hint = next((hint for pattern, hint in _HINTS if re.search(pattern, failure.text)), None)
+                hint = _blockers(job.url) if failure.busy else hint
                 raise RestoreError(
                     f"{job.url.label} could not be restored and is unchanged: {failure.text}", hint=hint
                 ) from None

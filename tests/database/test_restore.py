@@ -9,7 +9,7 @@ import pytest
 from pytest_dbdeploy.actions import toc
 from pytest_dbdeploy.actions.clone import clone
 from pytest_dbdeploy.actions.dump import dump
-from pytest_dbdeploy.actions.restore import RestoreReport, restore
+from pytest_dbdeploy.actions.restore import RestoreReport, lock_room, restore
 from pytest_dbdeploy.db.connect import connect
 from pytest_dbdeploy.db.tools import Tools, find_installations, tools_for
 from pytest_dbdeploy.db.url import DatabaseUrl
@@ -145,6 +145,7 @@ def test_what_depends_on_ours_and_is_not_ours_stops_the_restore_unchanged(server
     with pytest.raises(RestoreError, match="is unchanged") as caught:
         put_back(server, url, backup)
     assert "view theirs.v" in caught.value.message
+    assert "Their owners must drop them" in (caught.value.hint or "")
     assert "column m of table theirs.t" in caught.value.message
     assert rich.contents(superuser(server, url), tools) == before
 
@@ -346,3 +347,13 @@ def test_the_clones_own_dump_puts_the_migrated_copy_back(server: RealServer, tmp
         assert rich.contents(copied.after, tools) == before
     finally:
         sandbox.close()
+
+
+def test_the_locks_that_a_restore_takes_are_known_beforehand(server: RealServer, database):
+    with connect(database, purpose="test", read_only=True) as conn:
+        before = lock_room(conn)
+    execute(database, "create table t (i int primary key)")
+    with connect(database, purpose="test", read_only=True) as conn:
+        after = lock_room(conn)
+    assert (before.needed, after.needed) == (0, 4)
+    assert after.available > 6000
