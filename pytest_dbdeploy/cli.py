@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from .errors import ConfigError, DbDeployError, LaterError
+from .invocation import Sourced
 from .model import ExitStatus
-from .options import ARTIFACTS, CONFIG, DEFAULT_ARTIFACTS, DEFAULT_CONFIG, Option, Sourced
+from .options import ARTIFACTS, CONFIG, DEFAULT_ARTIFACTS, DEFAULT_CONFIG, Option
 from .secret import redactor
 
 _INI_FILES = (

@@ -13,8 +13,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from .invocation import Action
     from .model import Decision, ExitStatus, GateRecord, Outcome, Phase
-    from .options import Action
     from .session.source import SessionSource
 
 

@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping
 
 from ..errors import ConfigError, LaterError
+from ..invocation import Action
 from ..model import Mode
-from ..options import COMPARE, ENV, Action
+from ..options import COMPARE, ENV
 from ..secret import Secret, redactor
 from .models import Environment, EnvironmentSection
 from .problems import nearest

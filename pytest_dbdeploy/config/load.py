@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import LaterError
+from ..invocation import Action, Sourced
 from ..model import Mode, Severity
-from ..options import DEFAULT_CONFIG, ENV, Action, Sourced
+from ..options import DEFAULT_CONFIG, ENV
 from ..secret import Secret, redactor
 from .environments import Environments, refuse_read_only, used_environments
 from .models import (

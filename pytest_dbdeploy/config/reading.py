@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ValidationError
 
 from ..errors import ConfigError
-from ..options import DEFAULT_CONFIG, Sourced
+from ..invocation import Sourced
+from ..options import DEFAULT_CONFIG
 from .document import Node, Template, read_document
 from .models import ConfigFile
 from .problems import Problem, config_error, describe, nearest, unknown

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
-from ..options import Sourced
+from ..invocation import Sourced
 from .document import Template, references
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import pytest
 from ..errors import ConfigError, DbDeployError
 from ..flows.base import Flow
 from ..gating import FACTS
+from ..invocation import Action
 from ..model import ExitStatus, Phase
-from ..options import Action
 from ..secret import redactor
 from ..steps import Steps
 from . import junit, narrowing, signals, terminal

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from ..flows.base import Flow
+from ..invocation import Action, resolve_options
 from ..model import Mode, Phase
-from ..options import Action, resolve_options
 from ..steps import Steps
 
 DEFAULT_GATES = "gates"

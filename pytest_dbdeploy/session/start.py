@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ..errors import ConfigError
-from ..options import requested_action
+from ..invocation import requested_action
 from . import narrowing
 from .collection import GateCollection
 from .source import PHASES, session_source

@@ -6,8 +6,8 @@ import pytest
 
 from pytest_dbdeploy.config.load import load_settings
 from pytest_dbdeploy.errors import ConfigError, LaterError
+from pytest_dbdeploy.invocation import Action, Sourced
 from pytest_dbdeploy.model import Mode
-from pytest_dbdeploy.options import Action, Sourced
 
 URL = "postgres://app:hunter22@db.example/shop"
 

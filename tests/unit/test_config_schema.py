@@ -14,7 +14,7 @@ from pytest_dbdeploy.config.models import ConfigFile
 from pytest_dbdeploy.config.reading import read_configuration
 from pytest_dbdeploy.config.schema import config_schema
 from pytest_dbdeploy.config.units import parse_duration, parse_size, show_duration, show_size
-from pytest_dbdeploy.options import Sourced
+from pytest_dbdeploy.invocation import Sourced
 
 REPOSITORY = Path(__file__).parents[2]
 

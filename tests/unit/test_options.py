@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from pytest_dbdeploy.errors import ConfigError, LaterError
+from pytest_dbdeploy.invocation import Action, requested_action, resolve_options
 from pytest_dbdeploy.model import Mode
-from pytest_dbdeploy.options import OPTIONS, Action, requested_action, resolve_options
+from pytest_dbdeploy.options import OPTIONS
 
 ID = "deploy-dev-1764000000000"
 
