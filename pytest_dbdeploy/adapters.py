@@ -2,27 +2,63 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .errors import ConfigError, LaterError
+from .secret import redactor
 
 if TYPE_CHECKING:
     import pytest
 
-Kind = Literal["layout", "sandbox_provider", "releaser", "notifier"]
+    from .layouts.base import Layout
+    from .notifiers.base import Notifier
 
-_brought: dict[Kind, tuple[Any, ...]] = {}
-
-
-def load(config: pytest.Config) -> None:
-    """Asks the hooks, once at the start of a session in the controller; what an earlier session of this process brought is gone."""
-    for kind in get_args(Kind):
-        answers = getattr(config.hook, f"pytest_dbdeploy_{kind}")(config=config)
-        _brought[kind] = tuple(
-            adapter
-            for answer in answers
-            for adapter in (answer if isinstance(answer, (list, tuple)) else (answer,))
-        )
+# What an adapter of each kind must have; see ``layouts.base.Layout`` and ``notifiers.base.Notifier``.
+_PARTS = {
+    "layout": ("name", "detect", "places", "open"),
+    "notifier": ("name", "configured", "send"),
+}
+_LATER = {
+    "sandbox_provider": "a sandbox of another kind",
+    "releaser": "another way to release code",
+}
 
 
-def brought(kind: Kind) -> tuple[Any, ...]:
-    """The adapters of one kind, in the order of the hooks; none outside a session."""
-    return _brought.get(kind, ())
+@dataclass(frozen=True, slots=True)
+class Adapters:
+    """What hooks brought, in their order. One with the name of a built-in adapter takes its place."""
+
+    layouts: tuple[Layout, ...] = ()
+    notifiers: tuple[Notifier, ...] = ()
+
+
+def load(config: pytest.Config) -> Adapters:
+    """Asks the hooks. ConfigError for what is no adapter, LaterError for kinds that this version cannot use yet."""
+    for kind, what in _LATER.items():
+        if _brought(config, kind):
+            raise LaterError(
+                f"the hook pytest_dbdeploy_{kind} brings {what}: this version cannot use it yet.",
+                hint="Take the hook out of the conftest.py, or disable the plugin that has it (-p no:NAME).",
+            )
+    return Adapters(layouts=_brought(config, "layout"), notifiers=_brought(config, "notifier"))
+
+
+def _brought(config: pytest.Config, kind: str) -> tuple[Any, ...]:
+    hook = f"pytest_dbdeploy_{kind}"
+    try:
+        answers = getattr(config.hook, hook)(config=config)
+    except Exception as error:  # someone else's code
+        what = redactor.redact(f"{type(error).__name__}: {error}")
+        raise ConfigError(
+            f"the hook {hook} failed: {what}", hint="Correct it where it is defined."
+        ) from error
+    adapters = [a for answer in answers for a in (answer if isinstance(answer, (list, tuple)) else (answer,))]
+    for adapter in adapters:
+        missing = [part for part in _PARTS.get(kind, ()) if not hasattr(adapter, part)]
+        if missing:
+            raise ConfigError(
+                f"the hook {hook} brings {type(adapter).__name__}, which has no {', '.join(missing)}.",
+                hint=f"A {kind} has {', '.join(_PARTS[kind])}: see docs/gates.md, Hooks.",
+            )
+    return tuple(adapters)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ..adapters import Adapters
 from ..config.load import Settings
 from ..model import Decision, ExitStatus, Outcome
 from ..reports import terminal
@@ -19,14 +20,17 @@ class CommonFlow:
 
     exit_status = ExitStatus.ABORTED
 
-    def __init__(self, settings: Settings, steps: Steps) -> None:
+    def __init__(self, settings: Settings, steps: Steps, adapters: Adapters) -> None:
         self.settings = settings
         self.steps = steps
+        self.adapters = adapters
         self.mode = settings.action.mode
         self._workspace: Workspace | None = None
 
     def open_workspace(self, environment: str) -> None:
-        self._workspace = Workspace(self.settings, self.steps, self.mode, environment)
+        self._workspace = Workspace(
+            self.settings, self.steps, self.mode, environment, self.adapters.notifiers
+        )
 
     @property
     def workspace(self) -> Workspace:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..adapters import Adapters
 from ..compare.diff import diff
 from ..compare.rows import count_rows, digest_rows, user_tables
 from ..compare.snapshot import Snapshot, read_snapshot
@@ -25,8 +26,8 @@ class CompareFlow(CommonFlow):
 
     phases: tuple[Phase, ...] = _PHASES
 
-    def __init__(self, settings: Settings, steps: Steps) -> None:
-        super().__init__(settings, steps)
+    def __init__(self, settings: Settings, steps: Steps, adapters: Adapters) -> None:
+        super().__init__(settings, steps, adapters)
         self.sides = settings.compared  # (label, Environment) twice
 
     def prepare(self) -> None:

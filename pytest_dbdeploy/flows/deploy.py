@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from ..adapters import Adapters
 from ..compare.diff import Verification, verify
 from ..compare.snapshot import read_snapshot
 from ..config.load import Settings
@@ -44,8 +45,8 @@ class DeployFlow(EndingFlow):
 
     phases: tuple[Phase, ...] = PHASES
 
-    def __init__(self, settings: Settings, steps: Steps) -> None:
-        super().__init__(settings, steps)
+    def __init__(self, settings: Settings, steps: Steps, adapters: Adapters) -> None:
+        super().__init__(settings, steps, adapters)
         self.rehearsed: Rehearsed | None = None
         self.health: HealthCheck | None = None
         self.health_after: HealthCheck | None = None
@@ -57,7 +58,10 @@ class DeployFlow(EndingFlow):
     def prepare(self) -> None:
         try:
             self.layout = find_layout(
-                self.settings.migrations, self.settings.rootdir, self.settings.state.schema_
+                self.settings.migrations,
+                self.settings.rootdir,
+                self.settings.state.schema_,
+                extra=self.adapters.layouts,
             )
             self.layout.migrations()
         except LayoutError as error:

@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 
 from .. import critical, journal
+from ..adapters import Adapters
 from ..compare.diff import verify
 from ..compare.snapshot import read_snapshot
 from ..config.load import Settings
@@ -31,9 +32,9 @@ class EarlierFlow(CommonFlow):
 
     phases: tuple[Phase, ...] = ()
 
-    def __init__(self, settings: Settings, steps: Steps) -> None:
+    def __init__(self, settings: Settings, steps: Steps, adapters: Adapters) -> None:
         assert settings.environment is not None
-        super().__init__(settings, steps)
+        super().__init__(settings, steps, adapters)
         self.environment = settings.environment
         self.exit_status = ExitStatus.ROLLBACK_FAILED
         self.table = StateTable(settings.state.schema_)
@@ -46,7 +47,10 @@ class EarlierFlow(CommonFlow):
     def prepare(self) -> None:
         try:
             self.layout = find_layout(
-                self.settings.migrations, self.settings.rootdir, self.settings.state.schema_
+                self.settings.migrations,
+                self.settings.rootdir,
+                self.settings.state.schema_,
+                extra=self.adapters.layouts,
             )
         except LayoutError as error:
             raise ConfigError(error.message, hint=error.hint) from None

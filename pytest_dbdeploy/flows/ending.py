@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .. import critical
+from ..adapters import Adapters
 from ..config.load import Settings
 from ..db.state import State
 from ..db.url import DatabaseUrl
@@ -29,9 +30,9 @@ class EndingFlow(CommonFlow):
     plan: Plan
     layout: LayoutReader
 
-    def __init__(self, settings: Settings, steps: Steps) -> None:
+    def __init__(self, settings: Settings, steps: Steps, adapters: Adapters) -> None:
         assert settings.environment is not None
-        super().__init__(settings, steps)
+        super().__init__(settings, steps, adapters)
         self.environment = settings.environment
         self.url: DatabaseUrl | None = None
         self.work: TargetWork | None = None

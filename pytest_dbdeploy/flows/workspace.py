@@ -29,9 +29,17 @@ from ..steps import Steps
 class Workspace:
     """The folder, the files and the open resources of one session."""
 
-    def __init__(self, settings: Settings, steps: Steps, mode: Mode, environment: str) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        steps: Steps,
+        mode: Mode,
+        environment: str,
+        more_notifiers: Sequence[notifiers.Notifier] = (),
+    ) -> None:
         self.settings = settings
         self.steps = steps
+        self.more_notifiers = more_notifiers
         self.artifacts = Artifacts.create(settings.artifacts, environment)
         self.id = self.artifacts.deployment_id
         self.journal = Journal(self.artifacts.path("journal.jsonl"))
@@ -98,7 +106,9 @@ class Workspace:
         quiet = (Outcome.NOTHING_TO_DEPLOY, Outcome.DRY_RUN, Outcome.EQUAL, Outcome.DIFFERENT)
         if record.mode in (Mode.DRY_RUN, Mode.COMPARE) or record.outcome in quiet:
             return
-        record.alerts = notifiers.send_all(self.settings.alerts, notifiers.message_from(record))
+        record.alerts = notifiers.send_all(
+            self.settings.alerts, notifiers.message_from(record), extra=self.more_notifiers
+        )
 
     def _write_reports(self) -> None:
         record, write = self.record, self.artifacts.write_json

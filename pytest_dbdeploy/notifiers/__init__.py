@@ -30,14 +30,15 @@ def send_all(
     """Sends to every configured channel in parallel: ``[{"channel", "status": "sent" | "failed", "error"?}]``. Never raises.
 
     ``timeout``: seconds for one answer; ``limit``: for all together. Empty when the run is not worth an alert, or ``alerts.on``
-    does not name its kind. ``extra``: notifiers that plugins bring.
+    does not name its kind. ``extra``: notifiers that plugins bring;
+    one with the name of a built-in one takes its place.
     """
     if not message.wanted or message.kind not in alerts.on:
         return []
     limits = Limits(timeout, time.monotonic() + limit)
     errors: dict[str, str | None] = {}
     sending = []
-    for notifier in (*_own(), *extra):
+    for notifier in {notifier.name: notifier for notifier in (*_own(), *extra)}.values():
         if not _configured(notifier, alerts, errors):
             continue
         # Daemons: a channel that hangs must not keep the process from ending.

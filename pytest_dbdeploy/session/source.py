@@ -63,7 +63,7 @@ def _from_settings(config: pytest.Config, action: Action) -> SessionSource:
     from ..config.load import load_settings
     from ..flows import make_flow
 
-    adapters.load(config)
+    brought = adapters.load(config)
     options = resolve_options(config, os.environ)
     settings = load_settings(
         config.rootpath,
@@ -77,5 +77,5 @@ def _from_settings(config: pytest.Config, action: Action) -> SessionSource:
     return SessionSource(
         gate_paths=tuple(config.rootpath / path for path in settings.gates.paths),
         require=tuple(settings.gates.require),
-        make_flow=lambda steps: make_flow(settings, steps),
+        make_flow=lambda steps: make_flow(settings, steps, brought),
     )
