@@ -215,7 +215,10 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class TargetFacts:
-    """What was seen of the target at planning time; gates judge these."""
+    """What was seen of the target at planning time; gates judge these.
+
+    ``lock_slots``: size of the server's lock table, max_locks_per_transaction x (max_connections + max_prepared_transactions).
+    """
 
     server_version_num: int
     server_version: str
@@ -234,6 +237,7 @@ class TargetFacts:
     extensions: Mapping[str, str]
     relations: tuple[Relation, ...]
     user_tables: int
+    lock_slots: int
 
     @property
     def major(self) -> int:

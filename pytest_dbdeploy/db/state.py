@@ -147,6 +147,12 @@ class StateTable:
         )
         return rows[0] if rows else None
 
+    def standing(self, conn: psycopg.Connection[Any], environment: str) -> DeploymentRow | None:
+        """The newest deployment that was kept."""
+        where = sql.SQL("where environment = %s and state = 'kept' order by started desc, id desc limit 1")
+        rows = self._select(conn, where, [environment])
+        return rows[0] if rows else None
+
     def later_than(self, conn: psycopg.Connection[Any], row: DeploymentRow) -> list[DeploymentRow]:
         """Deployments after ``row`` that still stand on the target, newest first."""
         return self._select(

@@ -37,7 +37,7 @@ from .ending import PHASES, EndingFlow
 from .look_around import look_around
 from .rehearsing import Rehearsed, SandboxWork
 from .target_work import Rehearsal, TargetWork
-from .workspace import error_text
+from .workspace import count, error_text
 
 
 class DeployFlow(EndingFlow):
@@ -135,6 +135,8 @@ class DeployFlow(EndingFlow):
         if given and len(given) >= 8 and plan.hash.startswith(given.lower()):
             return
         why = "needs an approval" if not given else f"was given an approval for another plan ({given[:12]})"
+        self.record.decision = Decision(Verdict.INCOMPLETE, (Reason("approval-missing", f"the plan {why}"),))
+        self._end(Outcome.ABORTED, ExitStatus.USAGE_ERROR)
         raise ConfigError(
             f"environment {plan.environment} is protected and {why}; nothing was touched\n\n{terminal.plan_text(plan)}"
         )
@@ -227,7 +229,7 @@ class DeployFlow(EndingFlow):
                     self.environment.app_url, self.environment.health, patient=self.health.healthy, step=step
                 )
             step.done(
-                f"{len(changes)} changes rehearsed, {len(self.verification.missing)} missing on the target"
+                f"{count(len(changes), 'change')} rehearsed, {len(self.verification.missing)} missing on the target"
             )
         return self._context(
             {

@@ -190,6 +190,8 @@ class EarlierFlow(CommonFlow):
     def close(self, ledger: Ledger) -> None:
         if self._workspace is None:
             return
+        if self.record.outcome is None and not self.touched:
+            self._end(Outcome.ABORTED, ExitStatus.USAGE_ERROR)  # refused before anything was begun
         if self.record.outcome is None:
             self._fail(DbDeployError("the session ended before the rollback was verified"))
         if self.record.outcome in (Outcome.ROLLED_BACK_ON_REQUEST, Outcome.ROLLED_BACK, Outcome.DEPLOYED):
@@ -216,13 +218,22 @@ class RollbackFlow(EarlierFlow):
 
     def _check(self, conn: psycopg.Connection[Any], row: DeploymentRow) -> None:
         if row.state in (State.ROLLED_BACK, State.ABORTED):
-            raise ConfigError(f"deployment {row.id} is {row.state} already: there is nothing to roll back")
+            raise ConfigError(
+                f"deployment {row.id} is {row.state} already: there is nothing to roll back",
+                hint=self._hint_for_the_newest_that_stands(conn, row),
+            )
         later = [r for r in self.table.later_than(conn, row) if r.environment == row.environment]
         if later:
             raise ConfigError(
                 f"deployment {row.id} is not the newest: {', '.join(r.id for r in later)} came after it, and would be undone too",
                 hint=f"roll back the newest first: pytest --dbdeploy-rollback={later[0].id}",
             )
+
+    def _hint_for_the_newest_that_stands(
+        self, conn: psycopg.Connection[Any], row: DeploymentRow
+    ) -> str | None:
+        standing = self.table.standing(conn, row.environment)
+        return f"the newest that stands: pytest --dbdeploy-rollback={standing.id}" if standing else None
 
     def before(self, phase: Phase, ledger: Ledger) -> Go | Close:
         if self.record.outcome is not None:

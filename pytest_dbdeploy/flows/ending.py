@@ -154,8 +154,8 @@ class EndingFlow(CommonFlow):
     def close(self, ledger: Ledger) -> None:
         if self._workspace is None:
             return
-        if self.record.outcome is None:
-            self._end(Outcome.ABORTED, ExitStatus.ABORTED)
+        if self.record.outcome is None:  # refused before anything was begun
+            self._end(Outcome.ABORTED, ExitStatus.USAGE_ERROR)
         finished = self.record.outcome is not Outcome.ROLLBACK_FAILED
         wrote = self.work is not None and self.work.stage > Stage.UNTOUCHED
         self.workspace.close(ledger.gates, log_to=self.url if wrote else None, finished=finished)

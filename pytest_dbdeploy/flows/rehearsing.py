@@ -23,7 +23,7 @@ from ..rehearsal import Rehearsal, rehearse
 from ..rules import judge
 from ..sandboxes import embedded
 from ..steps import Step
-from .workspace import Workspace, error_text
+from .workspace import Workspace, count, error_text
 
 PHASE = LogPhase.SANDBOX_VALIDATION
 SETTING = "setting"
@@ -96,7 +96,7 @@ class SandboxWork:
         workspace = self.workspace
         with workspace.steps.step("clone", "clone", PHASE, testcase=True) as step:
             facts = self.plan.target
-            self.sandbox = embedded.open(facts.major, facts.extensions)
+            self.sandbox = embedded.open(facts.major, facts.extensions, lock_slots=facts.lock_slots)
             workspace.stack.callback(self._close_sandbox)
             made = clone(
                 self.target,
@@ -133,7 +133,9 @@ class SandboxWork:
             if rehearsal.error:
                 step.failed(rehearsal.error.splitlines()[0])
             else:
-                step.done(f"{len(rehearsal.evidence)} statements apply")
+                step.done(
+                    f"{count(len(rehearsal.evidence), 'statement')} {'applies' if len(rehearsal.evidence) == 1 else 'apply'}"
+                )
             return rehearsal
 
     def _rehearse_command(self, copied: Clone, command: str, step: Step) -> Rehearsal:
@@ -214,7 +216,7 @@ class SandboxWork:
             except DbDeployError as error:
                 step.failed(error_text(error).splitlines()[0])
                 return {**found, "error": error_text(error)}
-            step.done(f"restore holds, {report.seconds:.1f} s")
+            step.done("restore holds")
         return {**found, "rehearsed": True, "seconds": report.seconds}
 
     def _open_hub(self, copied: Clone) -> DatabaseUrl | None:

@@ -25,7 +25,7 @@ from ..model import Backup, Level, LogPhase, Migration, Plan, StatementEvidence,
 from ..plan import fingerprint, read_history
 from ..steps import Step
 from . import way_back
-from .workspace import Workspace
+from .workspace import Workspace, count
 
 
 class Stage(IntEnum):
@@ -199,7 +199,7 @@ class TargetWork:
                 self._apply_units(rehearsal.units, step)
             self.stage = Stage.APPLIED
             step.done(
-                f"{len(self.plan.migrations)} migrations applied"
+                f"{count(len(self.plan.migrations), 'migration')} applied"
                 if self.plan.command is None
                 else "the command succeeded"
             )

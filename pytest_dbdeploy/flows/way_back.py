@@ -7,7 +7,7 @@ Works from the artifacts and the target, never from memory: an automatic rollbac
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from ..layouts.base import LayoutReader
 from ..model import Change, ChangeType, Level, LogPhase, RowsWritten
 from ..plan import fingerprint, read_history
 from ..reports.artifacts import Artifacts
-from .workspace import Workspace
+from .workspace import Workspace, count
 
 STATE_FILE = "rollback-state.json"
 BASELINE_FILE = "baseline.json"
@@ -160,13 +160,14 @@ def write_counters(conn: psycopg.Connection[Any]) -> dict[str, int]:
     return dict(conn.execute(query("write_counters")).fetchall())
 
 
-def rows_written_since(conn: psycopg.Connection[Any], before: Before, *, applied: bool) -> RowsWritten:
+def rows_written_since(
+    conn: psycopg.Connection[Any], before: Before, history_relations: Collection[str]
+) -> RowsWritten:
     """Rows that others wrote since the backup: an estimate by statistics, the migrations' own writes taken off."""
     tables: dict[str, int] = {}
     for name, written in write_counters(conn).items():
-        if name in before.rows:
-            own = before.own_rows.get(name, 0) if applied else 0
-            others = written - before.writes.get(name, 0) - own
+        if name in before.rows and name not in history_relations:
+            others = written - before.writes.get(name, 0) - before.own_rows.get(name, 0)
             if others > 0:
                 tables[name] = others
     return RowsWritten(sum(tables.values()), exact=False, tables=tables)
@@ -192,7 +193,7 @@ def put_back(
         "rollback", "roll back", LogPhase.ROLLBACK, testcase=True, backup=str(before.backup)
     ) as step:
         with workspace.connect(url, "rollback", autocommit=True) as conn:
-            record.rows_written = rows_written_since(conn, before, applied=True)
+            record.rows_written = rows_written_since(conn, before, layout.history_relations)
         if record.rows_written.count:
             _weigh_writes(workspace, record.rows_written, lose_writes=lose_writes)
         failed = workspace.artifacts.path("failed.dump")
@@ -215,7 +216,7 @@ def put_back(
                 for name, (expected, found) in restored.rows.items()
             ]
             raise RestoreError(f"after the rollback the target is not as it was: {'; '.join(names)}")
-        step.done(f"restored from {before.backup.name} and verified, {report.seconds:.1f} s")
+        step.done(f"restored from {before.backup.name} and verified")
     return restored
 
 
@@ -236,8 +237,8 @@ def verify(workspace: Workspace, url: DatabaseUrl, before: Before, layout: Layou
 
 
 def _weigh_writes(workspace: Workspace, written: RowsWritten, *, lose_writes: bool) -> None:
-    tables = ", ".join(f"{name} (about {count})" for name, count in written.tables.items())
-    text = f"about {written.count} rows were written by others since the backup: {tables}"
+    tables = ", ".join(f"{name} (about {number})" for name, number in written.tables.items())
+    text = f"about {count(written.count, 'row')} written by others since the backup: {tables}"
     if lose_writes:
         workspace.record.notes.append(f"{text}; they are in failed.dump")
         workspace.say(LogPhase.ROLLBACK, Level.WARN, text, tables=dict(written.tables))

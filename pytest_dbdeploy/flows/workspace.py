@@ -156,3 +156,8 @@ def error_text(error: BaseException) -> str:
     if isinstance(error, KeyboardInterrupt):
         return f"interrupted ({error})" if str(error) else f"interrupted ({signal.Signals.SIGINT.name})"
     return redactor.redact(f"{type(error).__name__}: {error}")
+
+
+def count(number: int, noun: str) -> str:
+    """``1 row``, ``2 rows``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -51,5 +51,10 @@ class SandboxProvider(Protocol):
 
     name: str
 
-    def open(self, needed_major: int, extensions: Collection[str] = ()) -> Sandbox:
-        """A server of at least ``needed_major``, with as many of ``extensions`` as can be had. ServerError."""
+    def open(
+        self, needed_major: int, extensions: Collection[str] = (), *, lock_slots: int | None = None
+    ) -> Sandbox:
+        """A server of at least ``needed_major``, with as many of ``extensions`` as can be had. ServerError.
+
+        ``lock_slots``: size of its lock table, as on the target.
+        """

@@ -13,6 +13,7 @@ from ..db.connect import connect
 from ..db.installation import choose_installation
 from ..db.locale import DatabaseLocale
 from ..db.server import EmbeddedServer
+from ..db.server_settings import SANDBOX
 from ..db.url import DatabaseUrl
 from ..errors import CloneError, ServerError
 from ..secret import redactor
@@ -83,9 +84,12 @@ class EmbeddedSandbox:
                 raise CloneError(f"sandbox: {redactor.redact(str(error).strip())}") from None
 
 
-def open(needed_major: int, extensions: Collection[str] = ()) -> EmbeddedSandbox:  # noqa: A001 - the word of every provider
+def open(  # noqa: A001 - the word of every provider
+    needed_major: int, extensions: Collection[str] = (), *, lock_slots: int | None = None
+) -> EmbeddedSandbox:
     """Starts a server of the lowest major here that is not below ``needed_major`` and has the extensions.
 
+    ``lock_slots``: size of its lock table, so that what runs out of locks on the target does so here.
     Where none has them all, the lowest major is taken and ``missing_extensions`` names what it lacks. ServerError when no
     server of that major or a later one is installed, or it does not start.
     """
@@ -96,7 +100,10 @@ def open(needed_major: int, extensions: Collection[str] = ()) -> EmbeddedSandbox
         tools = choose_installation(needed_major)
         missing = tuple(sorted(tools.missing_extensions(frozenset(extensions))))
     available = [extension for extension in extensions if extension not in missing]
-    server = EmbeddedServer.temporary(minimum_major=needed_major, extensions=available)
+    settings = {}
+    if lock_slots is not None:
+        settings["max_locks_per_transaction"] = str(max(10, lock_slots // int(SANDBOX["max_connections"])))
+    server = EmbeddedServer.temporary(minimum_major=needed_major, extensions=available, settings=settings)
     server.start()
     return EmbeddedSandbox(server, missing)
 
