@@ -36,7 +36,11 @@ def test_a_target_without_the_table_knows_of_nothing(conn):
 def test_a_row_is_unfinished_until_it_is_kept_rolled_back_or_aborted(conn, table):
     table.insert(conn, "deploy-dev-1", "dev", migrations=[{"name": "m", "checksum": "c"}], plan_hash="h")
     (row,) = table.unfinished(conn)
-    assert (row.state, row.migrations, row.finished) == (State.STARTED, [{"name": "m", "checksum": "c"}], None)
+    assert (row.state, row.migrations, row.finished) == (
+        State.STARTED,
+        [{"name": "m", "checksum": "c"}],
+        None,
+    )
     table.update(conn, "deploy-dev-1", State.KEPT, fingerprint_after="f")
     assert table.unfinished(conn) == []
     assert table.find(conn, "deploy-dev-1").finished is not None
@@ -55,9 +59,13 @@ def test_a_state_inside_a_transaction_goes_away_with_it(conn, table):
 
     class Stop(Exception): ...
 
-    with pytest.raises(Stop), conn.transaction():
-        table.update(conn, "deploy-dev-1", State.APPLIED)
-        raise Stop
+    def fail_after_update():
+        with conn.transaction():
+            table.update(conn, "deploy-dev-1", State.APPLIED)
+            raise Stop
+
+    with pytest.raises(Stop):
+        fail_after_update()
     assert table.find(conn, "deploy-dev-1").state is State.STARTED
 
 
