@@ -30,12 +30,17 @@ def run(database):
     """Rehearses scripts, one migration each, in one group; the database holds table ``t`` with 1,000 rows."""
 
     def go(*scripts):
-        migrations = {f"m{i}": Migration(f"m{i}", f"m{i}.sql", "0", tuple(split(text))) for i, text in enumerate(scripts)}
+        migrations = {
+            f"m{i}": Migration(f"m{i}", f"m{i}.sql", "0", tuple(split(text)))
+            for i, text in enumerate(scripts)
+        }
         with (
             connect(database, purpose="test", autocommit=True) as conn,
             connect(database, purpose="monitor", autocommit=True) as monitor,
         ):
-            conn.execute("create table t (id int primary key, a text); insert into t select i, 'x' from generate_series(1, 1000) i")
+            conn.execute(
+                "create table t (id int primary key, a text); insert into t select i, 'x' from generate_series(1, 1000) i"
+            )
             Recorder().ensure(conn)
             return rehearse(conn, monitor, initial_units([list(migrations.values())]), migrations, Recorder())
 
@@ -48,10 +53,14 @@ def rows(database, statement):
 
 
 def test_locks_seconds_tags_rewrites_and_rows_are_what_the_server_did(run):
-    found = run("alter table t add column b int; update t set b = 1 where id <= 10; alter table t alter column id type bigint;")
+    found = run(
+        "alter table t add column b int; update t set b = 1 where id <= 10; alter table t alter column id type bigint;"
+    )
     add, update, retype = found.evidence
     assert [e.tag for e in found.evidence] == ["ALTER TABLE", "UPDATE 10", "ALTER TABLE"]
-    assert [(lock.relation, lock.mode, lock.named) for lock in add.locks] == [("public.t", "AccessExclusiveLock", True)]
+    assert [(lock.relation, lock.mode, lock.named) for lock in add.locks] == [
+        ("public.t", "AccessExclusiveLock", True)
+    ]
     assert update.rows["public.t"].updated == 10
     assert retype.rewritten == ("public.t",)
     assert add.rewritten == ()
@@ -60,7 +69,10 @@ def test_locks_seconds_tags_rewrites_and_rows_are_what_the_server_did(run):
 
 
 def test_a_statement_that_cannot_run_in_a_transaction_is_split_off(run, database):
-    found = run("select 1;", "alter table t add column b int; create index concurrently i on t (b); insert into t values (0, 'y');")
+    found = run(
+        "select 1;",
+        "alter table t add column b int; create index concurrently i on t (b); insert into t values (0, 'y');",
+    )
     assert [unit.transactional for unit in found.units] == [True, False, True]
     assert [unit.records for unit in found.units] == [("m0",), (), ("m1",)]
     assert [e.transactional for e in found.evidence] == [True, True, False, True]
@@ -96,21 +108,29 @@ def test_a_migration_that_begins_with_set_transaction_works(run):
 
 
 def test_a_failure_at_the_commit_says_so(run):
-    found = run("create table p (id int primary key); create table c (p int references p deferrable initially deferred); insert into c values (1);")
+    found = run(
+        "create table p (id int primary key); create table c (p int references p deferrable initially deferred); insert into c values (1);"
+    )
     assert found.error.startswith("the commit of m0")
 
 
 def test_an_unlogged_failure_of_the_history_row_names_the_migration(database):
     migrations = {"m": Migration("m", "m.sql", "0", tuple(split("select 1")))}
     (unit,) = initial_units([list(migrations.values())])
-    with connect(database, purpose="test", autocommit=True) as conn, pytest.raises(StatementFailed, match="the history row of m"):
+    with (
+        connect(database, purpose="test", autocommit=True) as conn,
+        pytest.raises(StatementFailed, match="the history row of m"),
+    ):
         run_unit(conn, unit, migrations, Recorder())
 
 
 def test_a_lock_that_is_not_to_be_had_is_tried_again_until_it_is(database):
     migrations = {"m": Migration("m", "m.sql", "0", tuple(split("alter table t add column b int")))}
     (unit,) = initial_units([list(migrations.values())])
-    with connect(database, purpose="test", autocommit=True) as conn, connect(database, purpose="blocker") as blocker:
+    with (
+        connect(database, purpose="test", autocommit=True) as conn,
+        connect(database, purpose="blocker") as blocker,
+    ):
         conn.execute("create table t (id int)")
         Recorder().ensure(conn)
         blocker.execute("select * from t")
@@ -121,11 +141,15 @@ def test_a_lock_that_is_not_to_be_had_is_tried_again_until_it_is(database):
             blocker.rollback()
 
         run_unit_with_retries(
-            lambda: run_unit(conn, unit, migrations, Recorder(), lock_timeout=0.05), retries=3, on_retry=give_way
+            lambda: run_unit(conn, unit, migrations, Recorder(), lock_timeout=0.05),
+            retries=3,
+            on_retry=give_way,
         )
         assert attempts == ["55P03"]
 
 
 def test_passwords_in_statements_are_not_in_the_evidence(run):
-    found = run("do $$ begin perform 1; end $$; create role dbdeploy_test_role password 'hunter2hunter2'; drop role dbdeploy_test_role;")
+    found = run(
+        "do $$ begin perform 1; end $$; create role dbdeploy_test_role password 'hunter2hunter2'; drop role dbdeploy_test_role;"
+    )
     assert "hunter2" not in repr(found.evidence)

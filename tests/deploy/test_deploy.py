@@ -24,7 +24,9 @@ def test_a_change_to_a_filled_target_is_cloned_rehearsed_and_deployed_with_evide
     (evidence,) = result.report["evidence"]
     assert evidence["file"] == "migrations/0002_phone.sql"
     assert {"relation": "public.users", "mode": "AccessExclusiveLock", "named": True} in evidence["locks"]
-    assert [(c["kind"], c["change"], c["object"]) for c in result.report["changes"]] == [("column", "added", "public.users.phone")]
+    assert [(c["kind"], c["change"], c["object"]) for c in result.report["changes"]] == [
+        ("column", "added", "public.users.phone")
+    ]
     assert result.report["rollback"]["rehearsed"] is True
 
 
@@ -59,7 +61,10 @@ def test_a_bad_migration_is_refused_and_the_target_is_untouched(project, migrati
 @pytest.mark.parametrize("workers", ["0", "2"])
 def test_a_failing_post_deploy_gate_rolls_back_and_every_row_is_back(any_project, workers):
     any_project.deploy()
-    any_project.migration("0002_change", "alter table users add phone text; update users set name = upper(name); create table extra (i int);")
+    any_project.migration(
+        "0002_change",
+        "alter table users add phone text; update users set name = upper(name); create table extra (i int);",
+    )
     any_project.write("gates/postdeploy/test_no.py", POST_GATE.format("False"))
     result = any_project.deploy("-n", workers)
     assert (result.status, result.report["outcome"]) == (11, "rolled_back")
@@ -67,19 +72,27 @@ def test_a_failing_post_deploy_gate_rolls_back_and_every_row_is_back(any_project
     assert any_project.sql("select name from users where id = 1") == [("user 1",)]
     assert any_project.sql("select to_regclass('extra')::text") == [(None,)]
     assert any_project.sql("select count(*) from dbdeploy.schema_migrations") == [(1,)]
-    assert any_project.sql("select state from dbdeploy.deployments order by started desc limit 1") == [("rolled_back",)]
+    assert any_project.sql("select state from dbdeploy.deployments order by started desc limit 1") == [
+        ("rolled_back",)
+    ]
     again = any_project.deploy("--dbdeploy-dry-run")
     assert again.status == 0, "the target can be deployed to again"
 
 
 def test_a_rollback_by_id_brings_the_earlier_state_back(any_project):
     first = any_project.deploy()
-    any_project.migration("0002_change", "alter table users drop column legacy; update users set name = 'gone';")
+    any_project.migration(
+        "0002_change", "alter table users drop column legacy; update users set name = 'gone';"
+    )
     any_project.write("dbdeploy.yaml", "environments: {dev: {policy: {column-removed: ignore}}}\n")
     second = any_project.deploy()
     assert second.status == 0
     back = any_project.run(f"--dbdeploy-rollback={second.id}")
-    assert (back.status, back.report["outcome"], back.report["mode"]) == (0, "rolled_back_on_request", "rollback")
+    assert (back.status, back.report["outcome"], back.report["mode"]) == (
+        0,
+        "rolled_back_on_request",
+        "rollback",
+    )
     assert any_project.sql("select name, legacy from users where id = 7") == [("user 7", "x")]
     assert any_project.run(f"--dbdeploy-rollback={second.id}").status == 4
     older = any_project.run("--dbdeploy-env=dev", "--dbdeploy-rollback=last")
@@ -113,7 +126,10 @@ def test_where_writes_may_not_be_lost_the_rollback_stops_before_harm(project):
 
 
 def test_a_gate_that_fails_as_a_warning_does_not_stop_the_deployment(project):
-    project.write("gates/sandbox/test_w.py", "import pytest\n@pytest.mark.dbdeploy(severity='warn')\ndef test_w():\n    assert 0, 'careful'\n")
+    project.write(
+        "gates/sandbox/test_w.py",
+        "import pytest\n@pytest.mark.dbdeploy(severity='warn')\ndef test_w():\n    assert 0, 'careful'\n",
+    )
     result = project.deploy()
     assert result.status == 0
     assert result.gate("test_w.py")["outcome"] == "warned"
@@ -141,7 +157,9 @@ def test_a_wrong_password_is_a_failed_gate_and_is_told_nowhere(project):
     result = project.deploy("-n", "2")
     assert result.status == 10
     assert "password authentication failed" in result.gate("test_target_is_reachable")["message"]
-    everything = result.output + "".join(p.read_text(errors="replace") for p in result.folder.rglob("*") if p.is_file())
+    everything = result.output + "".join(
+        p.read_text(errors="replace") for p in result.folder.rglob("*") if p.is_file()
+    )
     assert "falsch-falsch" not in everything
 
 
