@@ -23,7 +23,7 @@ from ..errors import LockError, StateError
 
 #: Key of the session-level advisory lock that one deployment holds on its target: the first 8 bytes of
 #: sha256("pytest-dbdeploy") as a signed integer. Advisory locks are local to a database.
-LOCK_KEY = 0x3C6E8B7A_0D64_1F25
+LOCK_KEY = 7142698608507414415
 
 
 class State(StrEnum):
