@@ -11,10 +11,10 @@ from ..adapters import Adapters
 from ..compare.diff import verify
 from ..compare.snapshot import read_snapshot
 from ..config.load import Settings
-from ..db.state import FINISHED, DeploymentRow, State, StateTable, take_lock
+from ..db.state import FINISHED, DeploymentRow, State, StateTable, end_leftovers, take_lock
 from ..db.url import DatabaseUrl
 from ..decision import decide
-from ..errors import ConfigError, DbDeployError, LayoutError, StateError, TargetError
+from ..errors import ConfigError, DbDeployError, LayoutError, LockError, StateError, TargetError
 from ..layouts import find_layout
 from ..model import Decision, ExitStatus, Level, LogPhase, Mode, Outcome, Phase, Reason, Verdict
 from ..plan import make_plan, read_history
@@ -96,10 +96,19 @@ class EarlierFlow(CommonFlow):
     # -- the way back --------------------------------------------------------------------------------------------
 
     def _lock(self) -> None:
-        assert self.url is not None
+        """Takes the deployment lock, and under it ends what the dead session left running and reads the row again."""
+        assert self.url is not None and self.row is not None
         lock = self.workspace.connect(self.url, f"lock {self.id}", autocommit=True)
         self.workspace.stack.callback(lock.close)
         take_lock(lock)
+        for name in end_leftovers(lock):
+            self.workspace.say(LogPhase.ROLLBACK, Level.WARN, f"ended what {self.id} left running: {name}")
+        now = self.table.find(lock, self.id)
+        if now is None or now.state is not self.row.state:
+            raise LockError(
+                f"deployment {self.id} was {self.row.state}, and is {now.state if now else 'gone'} now: somebody else went on with it",
+                hint="look at it again; nothing was changed",
+            )
 
     def _put_back(self) -> way_back.Restored:
         """Restores what the deployment changed; nothing to do when it never got as far as applying."""
@@ -138,6 +147,14 @@ class EarlierFlow(CommonFlow):
         atomic = all(unit["of"] == 1 and unit["transactional"] for unit in units) and bool(units)
         return atomic and way_back.verify(self.workspace, self.url, before, self.layout).verified
 
+    def _refuse(self, error: LockError) -> Close:
+        """Status 10: the lock was not to be had, and so nothing was done."""
+        text = error_text(error)
+        self.steps.message(LogPhase.ROLLBACK, Level.ERROR, text)
+        self.record.decision = Decision(Verdict.ABORT, (Reason("action-failed", text),))
+        self._end(Outcome.ABORTED, ExitStatus.ABORTED)
+        return Close(text.splitlines()[0])
+
     def _set_state(self, state: State, **values: Any) -> None:
         assert self.url is not None
         self.workspace.journal.append("state", deployment=self.id, state=str(state))
@@ -170,19 +187,21 @@ class EarlierFlow(CommonFlow):
             Outcome.ROLLED_BACK: "as it was before the deployment, verified",
             Outcome.DEPLOYED: "migrated, verified and kept",
             Outcome.NOTHING_TO_DEPLOY: "as that deployment left it; nothing was done",
-        }.get(
-            outcome,
-            "not verified: look at the reasons below"
-            if self.touched
-            else "as it was found; nothing was done",
-        )
+        }.get(outcome) or self._how_it_was_left()
         self.record.what_stands_where = [f"target   {where}: {text}"]
         self.workspace.finish(outcome, status)
+
+    def _how_it_was_left(self) -> str:
+        if self.record.rollback.verified:
+            return "as it was before the deployment, verified; the gates did not run to their end"
+        return (
+            "not verified: look at the reasons below" if self.touched else "as it was found; nothing was done"
+        )
 
     def abandon(self, why: str, ledger: Ledger, *, interrupted: bool) -> None:
         if self.record.outcome is not None:
             return
-        if interrupted and not self.touched:
+        if interrupted and (self.record.rollback.verified or not self.touched):
             self._end(Outcome.INTERRUPTED, ExitStatus.INTERRUPTED)
             return
         self._fail(DbDeployError(f"the session ended before the rollback was verified: {why}"))
@@ -242,6 +261,8 @@ class RollbackFlow(EarlierFlow):
             try:
                 self._lock()
                 restored = self._put_back()
+            except LockError as error:
+                return self._fail(error) if self.touched else self._refuse(error)
             except Exception as error:  # noqa: BLE001 - status 12 must be reached, whatever happened
                 return self._fail(error)
         assert self.url is not None
@@ -285,6 +306,8 @@ class ResumeFlow(EarlierFlow):
                 if self.row.state is State.APPLIED:
                     return Go(self._context())
                 self._put_back()
+            except LockError as error:
+                return self._fail(error) if self.touched else self._refuse(error)
             except Exception as error:  # noqa: BLE001 - status 12 must be reached, whatever happened
                 return self._fail(error)
         self._end(Outcome.ROLLED_BACK, ExitStatus.ROLLED_BACK)

@@ -73,9 +73,9 @@ class EndingFlow(CommonFlow):
     def abandon(self, why: str, ledger: Ledger, *, interrupted: bool) -> None:
         if self.record.outcome is not None:
             return
-        self.record.decision = self.record.decision or decide(
-            ledger.gates, (*ledger.problems, why), ended=PHASES
-        )
+        decision = self.record.decision
+        if decision is None or decision.verdict is Verdict.DEPLOY:  # it was to deploy, and is no longer
+            self.record.decision = decide(ledger.gates, (*ledger.problems, why), ended=PHASES)
         self._leave_whole(why, ExitStatus.INTERRUPTED if interrupted else None)
 
     def _stop(self, error: Exception, status: ExitStatus | None = None) -> Close:

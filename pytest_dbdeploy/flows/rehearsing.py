@@ -98,6 +98,12 @@ class SandboxWork:
             facts = self.plan.target
             self.sandbox = embedded.open(facts.major, facts.extensions, lock_slots=facts.lock_slots)
             workspace.stack.callback(self._close_sandbox)
+            if self.settings.keep_sandbox:
+                url, folder = self.sandbox.admin_url, self.sandbox.server.folder
+                workspace.record.notes.append(
+                    f"the sandbox goes on running at {url.host}:{url.port} (user {url.user}, password in {folder}/password, "
+                    "databases before and after) until: dbdeploy clean"
+                )
             made = clone(
                 self.target,
                 self.sandbox,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
@@ -11,7 +12,8 @@ from typing import Any
 
 import psycopg
 
-from ..actions.apply import StatementFailed, run_unit, run_unit_with_retries
+from .. import critical
+from ..actions.apply import StatementFailed, run_unit, run_unit_with_retries, waits_for_others
 from ..actions.dump import dump, verify
 from ..compare.rows import count_rows, user_tables
 from ..compare.snapshot import Snapshot, read_snapshot
@@ -94,18 +96,19 @@ class TargetWork:
         ):
             self.table.create(conn)
             git = self.plan.git
-            self.table.insert(
-                conn,
-                self.workspace.id,
-                self.plan.environment,
-                plan_hash=self.plan.hash,
-                fingerprint_before=self.plan.fingerprint,
-                migrations=[{"name": m.name, "checksum": m.checksum} for m in self.plan.migrations],
-                git_from=git.target_commit if git else None,
-                git_to=git.commit if git else None,
-                backup=str(self.backup_path),
-            )
-            self.stage = Stage.ROW
+            with critical.section():  # the row, and that it is there: both or none
+                self.table.insert(
+                    conn,
+                    self.workspace.id,
+                    self.plan.environment,
+                    plan_hash=self.plan.hash,
+                    fingerprint_before=self.plan.fingerprint,
+                    migrations=[{"name": m.name, "checksum": m.checksum} for m in self.plan.migrations],
+                    git_from=git.target_commit if git else None,
+                    git_to=git.commit if git else None,
+                    backup=str(self.backup_path),
+                )
+                self.stage = Stage.ROW
             step.done(f"{self.settings.state.schema_}.deployments")
 
     @property
@@ -216,16 +219,16 @@ class TargetWork:
         migrations = {m.name: m for m in self.plan.migrations}
         with self.workspace.connect(self.url, "deploy", autocommit=True) as conn:
             self.set_state(State.APPLYING)
+            self.stage = Stage.APPLYING
+            _notice_our_death(conn)
             search_path.leave_out(conn, self.settings.state.schema_)
-            self.layout.ensure_history(conn)
             for number, unit in enumerate(units, 1):
                 self._check_lock()
                 last = number == len(units)
                 self.workspace.journal.append(
                     "unit-started", unit=number, of=len(units), transactional=unit.transactional
                 )
-                self.stage = Stage.APPLYING
-                run = partial(self._run_unit, conn, unit, migrations, last)
+                run = partial(self._run_unit, conn, unit, migrations, last=last)
                 run_unit_with_retries(
                     run,
                     retries=self.settings.timeouts.lock_retries,
@@ -237,21 +240,32 @@ class TargetWork:
                 step.progress(f"{number} of {len(units)}")
 
     def _run_unit(
-        self, conn: psycopg.Connection[Any], unit: Unit, migrations: Mapping[str, Migration], last: bool
+        self,
+        conn: psycopg.Connection[Any],
+        unit: Unit,
+        migrations: Mapping[str, Migration],
+        *,
+        last: bool,
     ) -> None:
         applied: Callable[[], None] | None = None
         if last:
             applied = partial(self.table.update, conn, self.workspace.id, State.APPLIED)
+        timeouts = self.settings.timeouts
+        lock_timeout = timeouts.lock
         if not unit.transactional:
             self.committed_units += 1  # from its first moment on it may leave something behind
-        timeouts = self.settings.timeouts
+            if waits_for_others(migrations, unit):
+                lock_timeout *= (
+                    timeouts.lock_retries + 1
+                )  # it cannot be tried again, and nobody waits behind it
         run_unit(
             conn,
             unit,
             migrations,
             self.layout,
-            lock_timeout=timeouts.lock,
+            lock_timeout=lock_timeout,
             statement_timeout=timeouts.statement,
+            before_records=partial(self.layout.ensure_history, conn),  # a plain ROLLBACK takes it back too
             before_commit=applied,
         )
 
@@ -291,6 +305,12 @@ class TargetWork:
     def _check_lock(self) -> None:
         assert self._lock is not None
         check_lock(self._lock)
+
+
+def _notice_our_death(conn: psycopg.Connection[Any]) -> None:
+    """The server looks each second, also while a statement waits for a lock, whether we are still there."""
+    with contextlib.suppress(psycopg.Error):  # not on every system that PostgreSQL runs on
+        conn.execute("set client_connection_check_interval = '1s'")
 
 
 def _own_rows(evidence: tuple[StatementEvidence, ...]) -> dict[str, int]:
