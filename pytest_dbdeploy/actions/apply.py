@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
@@ -20,6 +21,8 @@ DEADLOCK = "40P01"
 NOT_IN_TRANSACTION = frozenset({"25001", "2D000"})
 #: unsafe_new_enum_value_usage: the value must be committed before its first use.
 NEEDS_COMMIT_BEFORE = "55P04"
+
+_CONCURRENTLY = re.compile(r"\bconcurrently\b", re.IGNORECASE)
 
 
 class Recorder(Protocol):
@@ -78,11 +81,13 @@ def run_unit(
     *,
     lock_timeout: float | None = None,
     statement_timeout: float | None = None,
+    before_records: Callable[[], None] | None = None,
     before_commit: Callable[[], None] | None = None,
 ) -> None:
     """Runs one unit on ``conn`` (autocommit). StatementFailed leaves nothing of a transactional unit behind.
 
-    ``before_commit`` runs in the unit's transaction, after its history rows. Timeouts in seconds; None leaves the server's.
+    ``before_records`` and ``before_commit`` run in the unit's transaction, right before and after its history rows.
+    Timeouts in seconds; None leaves the server's.
     """
     for name, seconds in (("lock_timeout", lock_timeout), ("statement_timeout", statement_timeout)):
         if seconds is not None:
@@ -100,6 +105,9 @@ def run_unit(
                 if unit.transactional:
                     for ref in unit.statements:
                         _run_statement(conn, ref, migrations, watcher)
+                if unit.records and before_records:
+                    place = "the migration history"
+                    before_records()
                 for name in unit.records:
                     place = f"the history row of {name}"
                     recorder.record(conn, migrations[name])
@@ -135,6 +143,12 @@ def run_unit_with_retries(
                 raise
             on_retry(attempt + 1, failure)
             time.sleep(random.uniform(0.5, 1.0) * min(5.0, 0.1 * 2**attempt))
+
+
+def waits_for_others(migrations: Mapping[str, Migration], unit: Unit) -> bool:
+    """Whether its statement waits for the transactions of others without making anybody wait (``CREATE INDEX CONCURRENTLY``)."""
+    statements = (migrations[ref.migration].statements[ref.index].sql for ref in unit.statements)
+    return any(_CONCURRENTLY.search(statement) for statement in statements)
 
 
 def records_of(units: Sequence[Unit]) -> list[str]:

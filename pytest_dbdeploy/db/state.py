@@ -10,6 +10,7 @@ import datetime as dt
 import getpass
 import json
 import socket
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -230,6 +231,29 @@ def check_lock(conn: psycopg.Connection[Any]) -> None:
         ) from None
     if not (row and row[0]):
         raise LockError("the deployment lock on the target was lost")
+
+
+def end_leftovers(conn: psycopg.Connection[Any], *, patience: float = 10.0) -> list[str]:
+    """Ends the sessions in which a deployment whose process died still works on this database; their names.
+
+    Call it with the deployment lock held: then none of them belongs to a deployment that is alive. LockError when one
+    does not end within ``patience`` seconds.
+    """
+    leftovers = (
+        "from pg_stat_activity where datname = current_database() and usename = current_user and pid <> pg_backend_pid() "
+        "and application_name = any(%s)"
+    )
+    names = [[f"pytest-dbdeploy {purpose}" for purpose in ("deploy", "restore", "backup")]]
+    rows = conn.execute(f"select application_name, pg_terminate_backend(pid) {leftovers}", names).fetchall()
+    deadline = time.monotonic() + patience
+    while rows and conn.execute(f"select 1 {leftovers}", names).fetchone():
+        if time.monotonic() > deadline:
+            raise LockError(
+                "a session of a deployment whose process died still works on the target",
+                hint="it is a 'pytest-dbdeploy' in pg_stat_activity: wait for it, or let a superuser end it",
+            )
+        time.sleep(0.05)
+    return [name for name, _ in rows]
 
 
 def lock_holder(conn: psycopg.Connection[Any]) -> str | None:
