@@ -15,6 +15,8 @@ from enum import Enum, IntEnum, StrEnum
 from pathlib import Path
 from typing import Any
 
+from .secret import redact_sql
+
 
 class Phase(StrEnum):
     """The phase of a gate. ``COMPARE`` exists in a comparison only."""
@@ -123,6 +125,10 @@ class Statement:
     sql: str
     line: int
     column: int = 1
+
+    def __repr__(self) -> str:
+        """Without passwords: pytest shows it in a failing gate, with its locals."""
+        return f"Statement({redact_sql(self.sql)!r}, line={self.line}, column={self.column})"
 
 
 @dataclass(frozen=True, slots=True)

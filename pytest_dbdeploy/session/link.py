@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ..secret import redactor
 from .controller import Controller
+from .hiding import without_urls
 from .scheduler import PhasedScheduling
 from .state import Message
 from .worker import INPUT, Manifest, worker_input
 
 if TYPE_CHECKING:
     from xdist.workermanage import WorkerController  # type: ignore[import-untyped]  # it ships no types
-
-_USERINFO = re.compile(r"(://)[^/\s]*@")
 
 
 @dataclass(slots=True)
@@ -42,9 +41,8 @@ class XdistHooks:
         link = self.links[node] = Link(node.gateway.newchannel())
         scope = controller.source.scope(tuple(controller.flow.phases))
         node.workerinput[INPUT] = worker_input(scope, controller.flow.public_facts(), link.channel)
-        # xdist hands the command line on, which may hold a URL with a password; only its first word is ever used.
         node.workerinput["mainargv"] = [
-            _USERINFO.sub(r"\1***@", word) for word in node.workerinput["mainargv"]
+            redactor.redact(word) for word in without_urls(node.workerinput["mainargv"])
         ]
         link.channel.setcallback(lambda message: self._receive(link, message))
 

@@ -11,7 +11,7 @@ import pytest
 
 from ..errors import ConfigError
 from ..invocation import requested_action
-from . import narrowing
+from . import hiding, narrowing
 from .collection import GateCollection
 from .source import PHASES, session_source
 from .state import ACTION
@@ -33,6 +33,7 @@ def read_command_line(config: pytest.Config) -> bool:
         return False
     config.stash[ACTION] = action
     narrowing.ignore_ini_narrowing(config)
+    hiding.clean_debug_log(config)
     return True
 
 
@@ -55,6 +56,7 @@ def configure(config: pytest.Config) -> None:
     if config.pluginmanager.hasplugin("xdist"):
         from .link import XdistHooks
 
+        hiding.hide_from_workers(config)
         config.pluginmanager.register(XdistHooks(controller), "dbdeploy-xdist")
 
 

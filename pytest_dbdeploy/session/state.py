@@ -57,6 +57,9 @@ def _register_secrets(values: dict[str, Any]) -> None:
     for url in (values.get("target"), values.get("hub"), *sandbox.values()):
         if isinstance(url, str):
             redactor.register(url)
+    application = (values.get("app") or {}).get("url")
+    if application and "@" in application:
+        redactor.register(application)
 
 
 ACTION = pytest.StashKey[Action]()

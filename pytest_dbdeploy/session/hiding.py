@@ -1,0 +1,40 @@
+"""Ways by which pytest and xdist themselves would hand secrets on: the debug log, and the command line that workers are given."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator
+
+import pytest
+
+from ..options import COMPARE
+from ..secret import redactor
+
+
+def clean_debug_log(config: pytest.Config) -> None:
+    """``pytest --debug`` writes every hook call with its arguments, which may hold a database's URL."""
+    write = getattr(config.trace.root, "_writer", None)
+    if config.option.debug and write is not None:
+        config.trace.root.setwriter(lambda text: write(redactor.redact(text)))
+
+
+def hide_from_workers(config: pytest.Config) -> None:
+    """xdist sends the command line on; workers need no database URL of a comparison: they are sent theirs over a private channel."""
+    given = config.invocation_params
+    config.invocation_params = dataclasses.replace(given, args=tuple(without_urls(map(str, given.args))))
+
+
+def without_urls(words: Iterable[str]) -> Iterator[str]:
+    """A command line in which the URLs of ``--dbdeploy-compare`` read ``url-1``, ``url-2``: still two sides that differ."""
+    number, before = 0, ""
+    for word in words:
+        flag, equals, value = word.partition("=")
+        text = word
+        if before == COMPARE.flag and "://" in word:
+            number += 1
+            text = f"url-{number}"
+        elif flag == COMPARE.flag and equals and "://" in value:
+            number += 1
+            text = f"{flag}=url-{number}"
+        yield text
+        before = word
