@@ -126,7 +126,7 @@ def refused(url: DatabaseUrl, **options: float) -> TargetError:
 def test_a_wrong_password_is_told_with_what_to_check(server: RealServer) -> None:
     error = refused(replace(server.url, password=Secret("n0t-the-passw0rd"), name="DEV_POSTGRES_URL"))
     assert "password authentication failed" in error.message
-    assert "user dbdeploy" in str(error.hint)
+    assert "user postgres" in str(error.hint)
 
 
 def test_an_unknown_database_is_told(server: RealServer) -> None:
