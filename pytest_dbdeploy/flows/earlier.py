@@ -8,7 +8,7 @@ import psycopg
 
 from .. import critical, journal
 from ..adapters import Adapters
-from ..compare.diff import verify
+from ..compare.diff import diff, verify
 from ..compare.snapshot import read_snapshot
 from ..config.load import Settings
 from ..db.state import FINISHED, DeploymentRow, State, StateTable, end_leftovers, take_lock
@@ -334,6 +334,7 @@ class ResumeFlow(EarlierFlow):
         ).plan
         return {
             "plan": plan,
+            "changes": diff(rehearsed.before, rehearsed.after),
             "target": self.url.reveal(),
             "app": {"url": self.environment.app_url, "timeout": 10.0},
             "checks": {

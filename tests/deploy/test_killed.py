@@ -251,3 +251,36 @@ def test_ctrl_c_in_a_terminal_reaches_workers_too_and_rolls_back(deployed):
     result = point.run.result()
     assert result.ended == (2, "interrupted")
     whole(deployed)
+
+
+def test_gates_of_the_team_judge_a_resumed_deployment_too(deployed):
+    point = Point(deployed, "0")
+    after_applied(point)
+    point.run.kill()
+    point.no_gates()
+    gate = "def test_it(dbdeploy_changes, dbdeploy_target):\n    assert [c.object for c in dbdeploy_changes] == ['public.users.phone']\n    assert {}\n"
+    deployed.write(
+        "gates/postdeploy/test_team.py",
+        gate.format("dbdeploy_target.scalar('select count(*) from users') == 0"),
+    )
+    result = deployed.run(f"--dbdeploy-resume={point.run.id}")
+    assert result.ended == (11, "rolled_back"), "the gate failed"
+    assert result.gate("test_team.py")["outcome"] == "failed"
+    assert "select count" in result.gate("test_team.py")["message"]
+    whole(deployed)
+    assert deployed.states()[point.run.id] == "rolled_back"
+
+
+def test_a_rollback_on_request_that_is_interrupted_ends_first_and_is_2(deployed):
+    deployed.migration("0002_phone", ADD_PHONE)
+    done = deployed.deploy()
+    with deployed.holding("lock table users in access share mode") as holder:
+        run = deployed.start(f"--dbdeploy-rollback={done.id}")
+        run.until(lambda: deployed.waiting("restore"))
+        os.kill(run.process.pid, signal.SIGINT)
+        holder.rollback()
+        result = run.result()
+    assert result.ended == (2, "interrupted")
+    assert "as it was before the deployment, verified" in result.report["whatStandsWhere"][0]
+    assert deployed.states()[done.id] == "rolled_back"
+    whole(deployed)
