@@ -6,6 +6,7 @@ from typing import Any
 
 from ..adapters import Adapters
 from ..compare.diff import diff
+from ..compare.ignore import Ignored, without_ignored
 from ..compare.rows import count_rows, digest_rows, user_tables
 from ..compare.snapshot import Snapshot, read_snapshot
 from ..config.load import Settings
@@ -62,7 +63,8 @@ class CompareFlow(CommonFlow):
                 step.done(
                     f"{sum(len(names) for names in snapshot.objects.values())} objects, {len(found)} tables"
                 )
-        changes = diff(*snapshots)
+        ignored = [Ignored(i.kind, i.property, i.object) for i in self.settings.compare.ignore]
+        changes = without_ignored(diff(*snapshots), ignored)
         self.record.changes = list(changes)
         self.record.not_compared = [n for s in snapshots for n in s.not_compared]
         common = {name: (rows[0][name], rows[1][name]) for name in rows[0].keys() & rows[1].keys()}

@@ -116,3 +116,16 @@ def test_databases_of_two_server_versions_are_equal(make_project, postgres15, po
     project.other = project.url
     project.sql(TABLES)
     assert compare(project, "--dbdeploy-compare=dev,local").ended == (0, "equal")
+
+
+def test_what_the_settings_ignore_is_no_difference(compared):
+    compared.sql("alter table users alter column name set not null; create view v as select 1 as one")
+    settings = "environments: {dev: {}, local: {}}\ncompare: {ignore: [{kind: view, object: 'public.*'}, {kind: column, property: %s, object: public.users.name}]}\n"
+    compared.write("dbdeploy.yaml", settings % "default")
+    different = compare(compared, "--dbdeploy-compare=dev,local")
+    assert different.ended == (10, "different")
+    left = [c for c in different.report["changes"] if c["kind"] != "constraint"]
+    assert [(c["kind"], c["object"]) for c in left] == [("column", "public.users.name")]
+    (name,) = left[0]["before"]
+    compared.write("dbdeploy.yaml", settings % name)
+    assert compare(compared, "--dbdeploy-compare=dev,local").ended == (0, "equal")

@@ -1,0 +1,50 @@
+"""Differences that the team does not mind (``compare.ignore``). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from typing import Any, NamedTuple
+
+from ..model import Change, ChangeType
+
+
+class Ignored(NamedTuple):
+    """Globs; None matches everything. With ``prop`` only this property of a modified object is ignored."""
+
+    kind: str | None
+    prop: str | None
+    name: str | None
+
+
+def without_ignored(changes: Iterable[Change], ignored: Iterable[Ignored]) -> tuple[Change, ...]:
+    """The changes that are left; a modified object without any property that still counts is none."""
+    rules = tuple(ignored)
+    left = (_left(change, [r for r in rules if _is_of(r, change)]) for change in changes)
+    return tuple(change for change in left if change is not None)
+
+
+def _is_of(rule: Ignored, change: Change) -> bool:
+    return _matches(rule.kind, change.kind) and _matches(rule.name, change.object)
+
+
+def _left(change: Change, rules: list[Ignored]) -> Change | None:
+    if any(rule.prop is None for rule in rules):
+        return None
+    if change.change is not ChangeType.MODIFIED or not rules:
+        return change
+
+    def counts(properties: Mapping[str, Any] | None) -> dict[str, Any]:
+        return {
+            name: value
+            for name, value in (properties or {}).items()
+            if not any(_matches(rule.prop, name) for rule in rules)
+        }
+
+    before, after = counts(change.before), counts(change.after)
+    return replace(change, before=before, after=after) if before or after else None
+
+
+def _matches(pattern: str | None, text: str) -> bool:
+    return pattern is None or fnmatchcase(text, pattern)
