@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from ..db.run import guarded
 from ..db.tools import Tools
 from ..db.url import DatabaseUrl
 from ..errors import DbDeployError, ToolError
@@ -55,11 +56,18 @@ def started(
     stdin: int | IO[bytes] = subprocess.DEVNULL,
     stdout: int | IO[bytes] = subprocess.DEVNULL,
     errors: IO[bytes],
+    guard: bool = False,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A child that does not outlive the block. Ctrl-C of the terminal does not reach it: whoever started it decides."""
+    """A child that does not outlive the block. Ctrl-C of the terminal does not reach it: whoever started it decides.
+
+    ``guard``: nor does it outlive this process when that is killed (see ``db.run.guarded``), for a child that works on a database.
+    """
+    command = [os.fspath(part) for part in argv]
+    if guard and os.access(command[0], os.X_OK):  # else starting it says what is wrong
+        command = guarded(command)
     try:
         process = subprocess.Popen(
-            [os.fspath(part) for part in argv],
+            command,
             env=dict(env),
             stdin=stdin,
             stdout=stdout,
@@ -90,7 +98,7 @@ def run(
     """Runs a program to its end: exit status and what it said on standard error. ``watch`` is called while it runs."""
     with (
         tempfile.TemporaryFile() as errors,
-        started(argv, env, errors=errors) as process,
+        started(argv, env, errors=errors, guard=True) as process,
     ):
         while True:
             try:

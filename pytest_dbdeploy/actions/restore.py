@@ -177,7 +177,7 @@ class _Job:
         with ExitStack() as stack:
             errors = stack.enter_context(tempfile.TemporaryFile())
             lists = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dbdeploy-restore-")))
-            psql = stack.enter_context(started(argv, env, stdin=subprocess.PIPE, errors=errors))
+            psql = stack.enter_context(started(argv, env, stdin=subprocess.PIPE, errors=errors, guard=True))
             assert psql.stdin is not None
             try:
                 self._write(psql.stdin, _prelude(self.plan, self.server_major, self.lock_timeout).encode())
