@@ -60,6 +60,11 @@ def encode(value: object, *, indent: int | None = None) -> bytes:
     return text.encode("utf-8", errors="backslashreplace")
 
 
+def encode_verbatim(value: object) -> bytes:
+    """The same, not redacted: for files that a program works from, where ``***`` in a name would lose the object."""
+    return json.dumps(as_json(value), ensure_ascii=False, indent=2).encode("utf-8", errors="backslashreplace")
+
+
 def write_atomically(path: Path, content: bytes) -> None:
     """Writes ``path`` with mode 0600: after a crash it has either its old content or all of the new. OSError goes through."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")

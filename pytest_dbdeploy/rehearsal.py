@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 import time
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import psycopg
@@ -29,12 +30,16 @@ from .units import split_before, split_off
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """``units``: as they will run on the target. ``error``: why the migrations do not apply, or None."""
+    """``units``: as they will run on the target. ``error``: why the migrations do not apply, or None.
+
+    ``written``: rows that the migrations wrote, by table as it is called afterwards; attempts that were split are not counted.
+    """
 
     evidence: tuple[StatementEvidence, ...]
     units: tuple[Unit, ...]
     seconds: float
     error: str | None = None
+    written: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +171,10 @@ def rehearse(
     queue, done = list(units), []
     total = sum(len(unit.statements) for unit in units)
     error: str | None = None
+    written: Counter[str] = Counter()
     while queue:
         unit = queue.pop(0)
+        before = written_so_far(conn, monitor)
         try:
             run_unit(conn, unit, migrations, recorder, observer)
         except StatementFailed as failure:
@@ -179,14 +186,25 @@ def rehearse(
                 break
             queue = parts + queue
             continue
+        written.update(difference(before, written_so_far(conn, monitor)))
         done.append(unit)
         if step:
             step.progress(f"{sum(len(u.statements) for u in done)} of {total} statements")
     order = {name: i for i, name in enumerate(migrations)}
     refs = sorted(observer.evidence, key=lambda ref: (order[ref.migration], ref.index))
-    return Rehearsal(
-        tuple(observer.evidence[r] for r in refs), (*done, *queue), time.perf_counter() - started, error
-    )
+    evidence = tuple(observer.evidence[r] for r in refs)
+    return Rehearsal(evidence, (*done, *queue), time.perf_counter() - started, error, written)
+
+
+def written_so_far(conn: psycopg.Connection[Any], monitor: psycopg.Connection[Any]) -> dict[str, int]:
+    """The server's counters of written rows by table, with all that ``conn`` has written. Both autocommit."""
+    conn.execute("select pg_stat_force_next_flush()")
+    return dict(monitor.execute(query("write_counters")).fetchall())
+
+
+def difference(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, int]:
+    """By how much each counter grew."""
+    return {name: rows - before.get(name, 0) for name, rows in after.items() if rows > before.get(name, 0)}
 
 
 def _split(unit: Unit, failure: StatementFailed) -> list[Unit] | None:

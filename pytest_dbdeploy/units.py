@@ -9,11 +9,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from .errors import LayoutError
 from .model import Migration, StatementRef, Unit
 
 _Part = tuple[tuple[StatementRef, ...], bool]
 
 _BEGIN = re.compile(r"(begin|start\s+transaction)\b(?!\s+atomic)", re.IGNORECASE)
+#: They end our transaction, or leave it open, in ways that nobody could undo.
+_REFUSED = re.compile(
+    r"(rollback(?!\s+(work\s+|transaction\s+)?to\b)|abort\b|commit\s+(work\s+|transaction\s+)?and\s+chain|end\s+(work\s+|transaction\s+)?and\s+chain"
+    r"|prepare\s+transaction|commit\s+prepared)",
+    re.IGNORECASE,
+)
 _COMMIT = re.compile(r"(commit|end)(\s+(work|transaction))?(\s+and\s+no\s+chain)?\s*;?\s*\Z", re.IGNORECASE)
 
 
@@ -52,6 +59,11 @@ def _parts(group: Sequence[Migration]) -> list[_Part]:
             commit()
         for index, statement in enumerate(migration.statements):
             ref = StatementRef(migration.name, index)
+            if _REFUSED.match(statement.sql):
+                raise LayoutError(
+                    f"{migration.file}:{statement.line}: {' '.join(statement.sql.split())[:60]} would end the deployment's transaction unseen",
+                    hint="Delete the statement: a migration is committed as a whole, and rolled back when one of its statements fails.",
+                )
             if _COMMIT.match(statement.sql):
                 commit()
             elif _BEGIN.match(statement.sql):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..model import GitState, LogPhase
-from ..releasers.git import PreparedRelease, ReleaseError, prepare, push, undo
+from ..releasers.git import PreparedRelease, ReleaseError, prepare, push, remote_commit, undo
 from .workspace import Workspace, error_text
 
 if TYPE_CHECKING:
@@ -43,7 +43,11 @@ class CodeRelease:
         prepared = self.prepared
         with workspace.steps.step("release", "push the code", LogPhase.DEPLOY, **self.as_json()) as step:
             self.pushed = True  # from here on it may be there
-            push(prepared)
+            try:
+                push(prepared)
+            except ReleaseError:
+                self.pushed = may_be_there(prepared)
+                raise
             workspace.record.deployed_commit = prepared.new
             step.done(f"{prepared.new[:10]} to {prepared.branch}")
 
@@ -60,6 +64,27 @@ class CodeRelease:
             "new": p.new,
             "head": p.head,
         }
+
+
+def may_be_there(prepared: PreparedRelease) -> bool:
+    """After a refused push: False only when the remote says that the branch does not stand at our commit."""
+    try:
+        return remote_commit(prepared) == prepared.new
+    except ReleaseError:
+        return True
+
+
+def push_what_is_left(workspace: Workspace, release: Mapping[str, Any]) -> None:
+    """Of a deployment whose process died between the database and the code. ReleaseError when the branch moved on."""
+    if not release:
+        return
+    prepared = PreparedRelease(rootdir=workspace.settings.rootdir, **release)
+    if remote_commit(prepared) == prepared.new:
+        return
+    with workspace.steps.step("release", "push the code", LogPhase.DEPLOY, **release) as step:
+        push(prepared)
+        workspace.record.deployed_commit = prepared.new
+        step.done(f"{prepared.new[:10]} to {prepared.branch}")
 
 
 def put_code_back(workspace: Workspace, release: Mapping[str, Any]) -> None:

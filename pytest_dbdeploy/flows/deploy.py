@@ -47,7 +47,6 @@ class DeployFlow(EndingFlow):
 
     def __init__(self, settings: Settings, steps: Steps, adapters: Adapters) -> None:
         super().__init__(settings, steps, adapters)
-        self.rehearsed: Rehearsed | None = None
         self.health: HealthCheck | None = None
         self.health_after: HealthCheck | None = None
         self.verification: Verification | None = None
@@ -86,6 +85,12 @@ class DeployFlow(EndingFlow):
             raise
         except DbDeployError as error:
             target_error = error_text(error)
+        try:
+            return self._read_plan(target_error)
+        except LayoutError as error:
+            raise ConfigError(error.message, hint=error.hint) from None
+
+    def _read_plan(self, target_error: str | None) -> Plan:
         return make_plan(
             self.settings,
             mode=self.mode,
@@ -179,7 +184,10 @@ class DeployFlow(EndingFlow):
         plan = replace(plan, units=found.units or plan.units)
         self._set_plan(plan)
         if plan.command is not None and found.changes_nothing:
-            return self._nothing()
+            if self.code is None or not self.code.pending:
+                return self._nothing()
+            self.rehearsed = None
+            return Skip("the command changes nothing: only the code is deployed")
         return Go(self._sandbox_context(found))
 
     def _nothing(self) -> Close:
@@ -206,7 +214,7 @@ class DeployFlow(EndingFlow):
         work.insert_row()
         if self.rehearsed is not None:
             found = self.rehearsed
-            rehearsal = Rehearsal(found.units, found.evidence, found.way_back["seconds"])
+            rehearsal = Rehearsal(found.units, found.written, found.way_back["seconds"])
             work.back_up(rehearsal)
             work.apply(rehearsal)
         else:

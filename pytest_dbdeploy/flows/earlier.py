@@ -14,7 +14,8 @@ from ..config.load import Settings
 from ..db.state import FINISHED, DeploymentRow, State, StateTable, end_leftovers, take_lock
 from ..db.url import DatabaseUrl
 from ..decision import decide
-from ..errors import ConfigError, DbDeployError, LayoutError, LockError, StateError, TargetError
+from ..errors import ConfigError, DbDeployError, LayoutError, LockError, StateError
+from ..health import HealthCheck, check_health
 from ..layouts import find_layout
 from ..model import Decision, ExitStatus, Level, LogPhase, Mode, Outcome, Phase, Reason, Verdict
 from ..plan import make_plan, read_history
@@ -22,7 +23,7 @@ from ..reports.artifacts import Artifacts
 from ..steps import Steps
 from . import way_back
 from .base import Close, Go, Ledger
-from .code import put_code_back
+from .code import push_what_is_left, put_code_back
 from .common import CommonFlow
 from .workspace import error_text
 
@@ -55,13 +56,15 @@ class EarlierFlow(CommonFlow):
         except LayoutError as error:
             raise ConfigError(error.message, hint=error.hint) from None
         self.open_workspace(self.environment.name)
-        self.url = self.workspace.open_database(
-            self.environment.database.reveal(), name=self.environment.name
-        )
         try:
+            self.url = self.workspace.open_database(
+                self.environment.database.reveal(), name=self.environment.name
+            )
             with self.workspace.connect(self.url, str(self.mode), read_only=True) as conn:
                 self.row = self._find(conn)
-        except TargetError as error:
+        except ConfigError:
+            raise
+        except (DbDeployError, psycopg.Error) as error:
             self._fail(error)
             return
         self.id = self.row.id
@@ -104,10 +107,21 @@ class EarlierFlow(CommonFlow):
         for name in end_leftovers(lock):
             self.workspace.say(LogPhase.ROLLBACK, Level.WARN, f"ended what {self.id} left running: {name}")
         now = self.table.find(lock, self.id)
+        self._refuse_older(lock)
         if now is None or now.state is not self.row.state:
             raise LockError(
                 f"deployment {self.id} was {self.row.state}, and is {now.state if now else 'gone'} now: somebody else went on with it",
                 hint="look at it again; nothing was changed",
+            )
+
+    def _refuse_older(self, conn: psycopg.Connection[Any]) -> None:
+        """A restore would undo the deployments after it too, those to another environment on the same database as well."""
+        assert self.row is not None
+        later = self.table.later_than(conn, self.row)
+        if later and self.row.state not in FINISHED - {State.KEPT}:
+            raise LockError(
+                f"deployment {self.id} is not the newest: {', '.join(r.id for r in later)} came after it, and would be undone too",
+                hint=f"roll back the newest first: pytest --dbdeploy-rollback={later[0].id}",
             )
 
     def _put_back(self) -> way_back.Restored:
@@ -118,8 +132,8 @@ class EarlierFlow(CommonFlow):
             self.record.rollback.verified = True
             return way_back.Restored()
         release, database = way_back.release_of(self.earlier)
-        put_code_back(self.workspace, release)
         if not database:
+            put_code_back(self.workspace, release)
             self._set_state(State.ROLLED_BACK)
             self.record.rollback.verified = True
             return way_back.Restored()
@@ -136,6 +150,7 @@ class EarlierFlow(CommonFlow):
             before,
             self.layout,
             lose_writes=self.settings.rollback.if_restore_loses_writes == "discard",
+            first=lambda: put_code_back(self.workspace, release),
         )
         self._set_state(State.ROLLED_BACK)
         return restored
@@ -241,7 +256,7 @@ class RollbackFlow(EarlierFlow):
                 f"deployment {row.id} is {row.state} already: there is nothing to roll back",
                 hint=self._hint_for_the_newest_that_stands(conn, row),
             )
-        later = [r for r in self.table.later_than(conn, row) if r.environment == row.environment]
+        later = self.table.later_than(conn, row)
         if later:
             raise ConfigError(
                 f"deployment {row.id} is not the newest: {', '.join(r.id for r in later)} came after it, and would be undone too",
@@ -315,12 +330,26 @@ class ResumeFlow(EarlierFlow):
 
     def _context(self) -> dict[str, Any]:
         assert self.url is not None
-        before = way_back.load(self.earlier)
-        rehearsed = way_back.load_rehearsal(self.earlier)
+        assert self.row is not None
+        release, database = way_back.release_of(self.earlier)
+        push_what_is_left(self.workspace, release)
         with self.workspace.connect(self.url, "verify", read_only=True) as conn:
             now = read_snapshot(conn, exclude_schemas=(self.settings.state.schema_,))
-            pending = [m.name for m in read_history(conn, self.layout).pending]
-        verification = verify(before.snapshot, rehearsed.before, rehearsed.after, now)
+            deployed = {
+                m["name"] for m in self.row.migrations
+            }  # what came to the disk since is not its business
+            pending = [m.name for m in read_history(conn, self.layout).pending if m.name in deployed]
+        if database:
+            before = way_back.load(self.earlier)
+            rows = dict(before.rows)
+            rehearsed = way_back.load_rehearsal(self.earlier)
+            verification = verify(before.snapshot, rehearsed.before, rehearsed.after, now)
+        else:
+            rows, rehearsed = {}, way_back.RehearsedSnapshots(now, now, ())
+            verification = verify(now, now, now, now)
+        health = None
+        if self.environment.app_url:
+            health = check_health(self.environment.app_url, self.environment.health, patient=True)
         plan = make_plan(
             self.settings,
             mode=Mode.RESUME,
@@ -340,10 +369,10 @@ class ResumeFlow(EarlierFlow):
             "checks": {
                 "verification": verification,
                 "history_pending": pending,
-                "rows_before": dict(before.rows),
+                "rows_before": rows,
                 "expected_empty": list(rehearsed.emptied),
-                "health": None,
-                "health_after": None,
+                "health": HealthCheck(True, "not known", 0.0) if health else None,
+                "health_after": health,
             },
         }
 

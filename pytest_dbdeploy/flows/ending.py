@@ -18,6 +18,7 @@ from . import way_back
 from .base import Close, Ledger
 from .code import CodeRelease, put_code_back
 from .common import CommonFlow
+from .rehearsing import Rehearsed
 from .target_work import Stage, TargetWork
 from .workspace import error_text
 
@@ -37,6 +38,7 @@ class EndingFlow(CommonFlow):
         self.url: DatabaseUrl | None = None
         self.work: TargetWork | None = None
         self.code: CodeRelease | None = None
+        self.rehearsed: Rehearsed | None = None
 
     def finish(self, ledger: Ledger) -> None:
         if self.record.outcome is not None:
@@ -104,9 +106,13 @@ class EndingFlow(CommonFlow):
         self.steps.message(LogPhase.ROLLBACK, Level.WARN, f"rolling back: {why.splitlines()[0]}")
         with critical.section(final=True):
             try:
-                self._put_code_back()
-                if self.plan.empty:
-                    rollback.performed, rollback.verified = True, work.unchanged()
+                if self.rehearsed is None:  # only code was deployed
+                    self._put_code_back()
+                    rollback.performed, rollback.verified = True, work.as_planned()
+                    if not rollback.verified:
+                        raise DbDeployError(
+                            "the code was put back, but meanwhile somebody changed the target's schema"
+                        )
                 elif work.stage is Stage.APPLYING and work.unchanged():
                     rollback.strategy, rollback.performed, rollback.verified = "rollback", True, True
                 else:
@@ -133,6 +139,7 @@ class EndingFlow(CommonFlow):
             work.before,
             self.layout,
             lose_writes=self.settings.rollback.if_restore_loses_writes == "discard",
+            first=self._put_code_back,
         )
 
     def _rollback_failed(self, error: Exception) -> None:

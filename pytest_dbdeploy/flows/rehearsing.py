@@ -19,7 +19,7 @@ from ..db.url import DatabaseUrl
 from ..errors import DbDeployError, ToolError
 from ..layouts.base import LayoutReader
 from ..model import Change, Level, LogPhase, Plan, StatementError, StatementEvidence, Unit
-from ..rehearsal import Rehearsal, rehearse
+from ..rehearsal import Rehearsal, difference, rehearse, written_so_far
 from ..rules import judge
 from ..sandboxes import embedded
 from ..steps import Step
@@ -41,6 +41,7 @@ class Rehearsed:
     after: Snapshot
     changes: tuple[Change, ...]
     rows_changed: bool
+    written: Mapping[str, int]
     emptied: tuple[str, ...]
     way_back: Mapping[str, Any]
     hub: DatabaseUrl | None
@@ -86,6 +87,7 @@ class SandboxWork:
             after=after,
             changes=changes,
             rows_changed=self._rows_changed(copied),
+            written=rehearsal.written,
             emptied=tuple(emptied),
             way_back=self._rehearse_way_back(copied, rehearsal, before, counts["before"], changes),
             hub=self._open_hub(copied),
@@ -149,6 +151,8 @@ class SandboxWork:
 
         error: StatementError | None = None
         seconds = 0.0
+        with self.workspace.connect(copied.after, "observer", autocommit=True) as monitor:
+            before = written_so_far(monitor, monitor)
         try:
             seconds = run_command(command, copied.after, self.settings.rootdir, step).seconds
         except ToolError as failure:
@@ -156,7 +160,9 @@ class SandboxWork:
         evidence = StatementEvidence(
             "command", "dbdeploy.yaml", 1, command, None, seconds, transactional=False, error=error
         )
-        return Rehearsal((evidence,), (), seconds, error.message if error else None)
+        with self.workspace.connect(copied.after, "observer", autocommit=True) as monitor:
+            written = difference(before, written_so_far(monitor, monitor))
+        return Rehearsal((evidence,), (), seconds, error.message if error else None, written)
 
     def _snapshot(self, url: DatabaseUrl) -> Snapshot:
         with self.workspace.connect(url, "compare", read_only=True) as conn:
@@ -168,7 +174,7 @@ class SandboxWork:
 
     def _rows_changed(self, copied: Clone) -> bool:
         """Only asked of a command: statements are pending by themselves."""
-        if self.plan.command is None:
+        if self.plan.command is None or self.settings.sandbox.data == "schema":
             return True
         digests = []
         for url in (copied.before, copied.after):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
@@ -21,9 +21,9 @@ from ..db import search_path
 from ..db.state import State, StateTable, check_lock, take_lock
 from ..db.tools import tools_for
 from ..db.url import DatabaseUrl
-from ..errors import DriftError
+from ..errors import DriftError, LockError
 from ..layouts.base import LayoutReader
-from ..model import Backup, Level, LogPhase, Migration, Plan, StatementEvidence, Unit
+from ..model import Backup, Level, LogPhase, Migration, Plan, Unit
 from ..plan import fingerprint, read_history
 from ..steps import Step
 from . import way_back
@@ -45,7 +45,7 @@ class Rehearsal:
     """What the target's part needs of the sandbox's."""
 
     units: tuple[Unit, ...]
-    evidence: tuple[StatementEvidence, ...]
+    written: Mapping[str, int]
     rehearsed_seconds: float | None
 
 
@@ -69,6 +69,7 @@ class TargetWork:
         self.table = StateTable(self.settings.state.schema_)
         self.stage = Stage.UNTOUCHED
         self.committed_units = 0
+        self._known_units = 0
         self.before: way_back.Before | None = None
         self._lock: psycopg.Connection[Any] | None = None
 
@@ -77,7 +78,9 @@ class TargetWork:
         with self.workspace.steps.step("lock", "lock the target", LogPhase.DEPLOY) as step:
             self._lock = self.workspace.connect(self.url, f"lock {self.workspace.id}", autocommit=True)
             self.workspace.stack.callback(self._lock.close)
+            self._lock.execute("set idle_session_timeout = 0")  # it waits while we work
             take_lock(self._lock)
+            self._refuse_unfinished(self._lock)
             with self.workspace.connect(self.url, "drift", read_only=True) as conn:
                 snapshot, now = self._read(conn)
             if now != self.plan.fingerprint:
@@ -87,6 +90,16 @@ class TargetWork:
                 )
             self.baseline = snapshot
             step.done("held; the target is what was planned for")
+
+    def _refuse_unfinished(self, lock: psycopg.Connection[Any]) -> None:
+        """Again, under the lock: somebody may have begun and died since the pre-flight gates."""
+        unfinished = self.table.unfinished(lock)
+        if unfinished:
+            row = unfinished[0]
+            raise LockError(
+                f"deployment {row.id} of {row.user} on {row.host} is unfinished (state {row.state})",
+                hint=f"finish it with pytest --dbdeploy-resume={row.id}, or undo it with pytest --dbdeploy-rollback={row.id}",
+            )
 
     def insert_row(self) -> None:
         """The row is committed before the first change to the target."""
@@ -130,6 +143,7 @@ class TargetWork:
             with self.workspace.connect(self.url, "backup") as conn:
                 conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
                 conn.read_only = True
+                conn.execute("set local idle_in_transaction_session_timeout = 0")  # it waits for pg_dump
                 exported = conn.execute("select pg_export_snapshot()").fetchone()
                 rows = count_rows(conn, user_tables(conn, (self.settings.state.schema_,)))
                 writes = way_back.write_counters(conn)
@@ -150,7 +164,7 @@ class TargetWork:
                 snapshot=self.baseline,
                 rows=rows,
                 writes=writes,
-                own_rows=_own_rows(rehearsal.evidence),
+                own_rows=rehearsal.written,
                 backup=backup.path,
                 server_major=self.plan.target.major,
                 migrations=tuple(m.name for m in self.plan.migrations),
@@ -225,6 +239,7 @@ class TargetWork:
             for number, unit in enumerate(units, 1):
                 self._check_lock()
                 last = number == len(units)
+                self._known_units = number - 1
                 self.workspace.journal.append(
                     "unit-started", unit=number, of=len(units), transactional=unit.transactional
                 )
@@ -247,9 +262,9 @@ class TargetWork:
         *,
         last: bool,
     ) -> None:
-        applied: Callable[[], None] | None = None
-        if last:
-            applied = partial(self.table.update, conn, self.workspace.id, State.APPLIED)
+        committing = (
+            partial(self.table.update, conn, self.workspace.id, State.APPLIED) if last else self._committing
+        )
         timeouts = self.settings.timeouts
         lock_timeout = timeouts.lock
         if not unit.transactional:
@@ -266,10 +281,15 @@ class TargetWork:
             lock_timeout=lock_timeout,
             statement_timeout=timeouts.statement,
             before_records=partial(self.layout.ensure_history, conn),  # a plain ROLLBACK takes it back too
-            before_commit=applied,
+            before_commit=committing,
         )
 
+    def _committing(self) -> None:
+        """From here on nobody but the server knows whether the unit was committed."""
+        self.committed_units += 1
+
     def _retry(self, step: Step, attempt: int, failure: StatementFailed) -> None:
+        self.committed_units = self._known_units  # the server itself said that it was not
         step.progress(f"waiting for a lock, attempt {attempt + 1}")
         self.workspace.say(
             LogPhase.DEPLOY,
@@ -293,7 +313,14 @@ class TargetWork:
     def unchanged(self) -> bool:
         """Positive evidence that nothing was left on the target: no unit was committed, and the fingerprint is the planned one."""
         with self.workspace.connect(self.url, "verify", read_only=True) as conn:
-            return self.committed_units == 0 and self._read(conn)[1] == self.plan.fingerprint
+            row = self.table.find(conn, self.workspace.id)
+        applied = row is None or row.state is State.APPLIED
+        return self.committed_units == 0 and not applied and self.as_planned()
+
+    def as_planned(self) -> bool:
+        """Whether schema and history are those that were planned for."""
+        with self.workspace.connect(self.url, "verify", read_only=True) as conn:
+            return self._read(conn)[1] == self.plan.fingerprint
 
     def _read(self, conn: psycopg.Connection[Any]) -> tuple[Snapshot, str]:
         snapshot = read_snapshot(conn, exclude_schemas=(self.settings.state.schema_,))
@@ -311,11 +338,3 @@ def _notice_our_death(conn: psycopg.Connection[Any]) -> None:
     """The server looks each second, also while a statement waits for a lock, whether we are still there."""
     with contextlib.suppress(psycopg.Error):  # not on every system that PostgreSQL runs on
         conn.execute("set client_connection_check_interval = '1s'")
-
-
-def _own_rows(evidence: tuple[StatementEvidence, ...]) -> dict[str, int]:
-    rows: dict[str, int] = {}
-    for item in evidence:
-        for table, counts in item.rows.items():
-            rows[table] = rows.get(table, 0) + counts.inserted + counts.updated + counts.deleted
-    return rows

@@ -7,7 +7,7 @@ Works from the artifacts and the target, never from memory: an automatic rollbac
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -72,8 +72,8 @@ class WritesWouldBeLost(RestoreError):
 
 def save(artifacts: Artifacts, before: Before, state: Mapping[str, Any]) -> None:
     """Writes what a rollback needs; ``state``: the documented keys of rollback-state.json."""
-    artifacts.write_json(BASELINE_FILE, before.snapshot.as_json())
-    artifacts.write_json(
+    artifacts.keep_json(BASELINE_FILE, before.snapshot.as_json())
+    artifacts.keep_json(
         STATE_FILE,
         {
             **state,
@@ -89,7 +89,7 @@ def save(artifacts: Artifacts, before: Before, state: Mapping[str, Any]) -> None
 
 def save_code_only(artifacts: Artifacts, state: Mapping[str, Any]) -> None:
     """The same of a deployment that left the database alone."""
-    artifacts.write_json(STATE_FILE, {**state, "migrations": []})
+    artifacts.keep_json(STATE_FILE, {**state, "migrations": []})
 
 
 def release_of(artifacts: Artifacts) -> tuple[Mapping[str, Any], bool]:
@@ -137,7 +137,7 @@ class RehearsedSnapshots:
 
 def save_rehearsal(artifacts: Artifacts, before: Snapshot, after: Snapshot, emptied: tuple[str, ...]) -> None:
     """For ``--dbdeploy-resume``, whose process has no sandbox."""
-    artifacts.write_json(
+    artifacts.keep_json(
         REHEARSAL_FILE, {"before": before.as_json(), "after": after.as_json(), "emptied": list(emptied)}
     )
 
@@ -161,15 +161,21 @@ def write_counters(conn: psycopg.Connection[Any]) -> dict[str, int]:
 
 
 def rows_written_since(
-    conn: psycopg.Connection[Any], before: Before, history_relations: Collection[str]
+    conn: psycopg.Connection[Any], before: Before, history_relations: Collection[str], state_schema: str
 ) -> RowsWritten:
     """Rows that others wrote since the backup: an estimate by statistics, the migrations' own writes taken off."""
     tables: dict[str, int] = {}
     for name, written in write_counters(conn).items():
-        if name in before.rows and name not in history_relations:
-            others = written - before.writes.get(name, 0) - before.own_rows.get(name, 0)
-            if others > 0:
-                tables[name] = others
+        if name in history_relations or written is None or name.startswith(f"{state_schema}."):
+            continue
+        known = before.writes.get(name, 0)
+        if (
+            written < known
+        ):  # the statistics began anew since (a crash, a failover): all that we know is what came after
+            known = 0
+        others = written - known - before.own_rows.get(name, 0)
+        if others > 0:
+            tables[name] = others
     return RowsWritten(sum(tables.values()), exact=False, tables=tables)
 
 
@@ -180,10 +186,12 @@ def put_back(
     layout: LayoutReader,
     *,
     lose_writes: bool,
+    first: Callable[[], None] = lambda: None,
 ) -> Restored:
     """Restores the target in place and verifies it. RestoreError when it fails, WritesWouldBeLost when it stops before harm.
 
-    The state that is replaced is dumped to ``failed.dump`` first. Call it in a critical section: half a rollback is none.
+    The state that is replaced is dumped to ``failed.dump``, then ``first`` runs (the code is put back), then the restore.
+    Call it in a critical section: half a rollback is none.
     """
     settings = workspace.settings
     state_schema = settings.state.schema_
@@ -193,13 +201,14 @@ def put_back(
         "rollback", "roll back", LogPhase.ROLLBACK, testcase=True, backup=str(before.backup)
     ) as step:
         with workspace.connect(url, "rollback", autocommit=True) as conn:
-            record.rows_written = rows_written_since(conn, before, layout.history_relations)
+            record.rows_written = rows_written_since(conn, before, layout.history_relations, state_schema)
         if record.rows_written.count:
             _weigh_writes(workspace, record.rows_written, lose_writes=lose_writes)
         failed = workspace.artifacts.path("failed.dump")
         tools = tools_for(before.server_major)
         dump(url, failed, tools=tools, format="custom", jobs=1, step=step)
         workspace.record.notes.append(f"the state that was replaced is in {failed}")
+        first()
         record.performed = True
         report = restore(
             url, before.backup, server_major=before.server_major, keep_schemas=(state_schema,), step=step

@@ -15,7 +15,7 @@ from ..config.load import Settings
 from ..db.access import server_user, temporary_roots
 from ..db.connect import connect
 from ..db.url import DatabaseUrl, is_embedded
-from ..errors import DbDeployError
+from ..errors import DbDeployError, StateError
 from ..journal import Journal
 from ..model import ExitStatus, GateRecord, Level, LogPhase, Mode, Outcome
 from ..reports import json_report, log_table
@@ -77,7 +77,10 @@ class Workspace:
     def finish(self, outcome: Outcome, status: ExitStatus) -> None:
         """The verdict stands; nothing changes it any more."""
         self.record.finish(outcome, status)
-        self.journal.append("verdict", outcome=str(outcome), exitStatus=int(status))
+        try:
+            self.journal.append("verdict", outcome=str(outcome), exitStatus=int(status))
+        except StateError as error:  # a full disk: what was decided stands all the same
+            self.record.notes.append(error_text(error))
 
     def close(self, gates: Sequence[GateRecord], *, log_to: DatabaseUrl | None, finished: bool) -> None:
         """Alerts, reports, log table; then everything that was opened is closed. Never raises.

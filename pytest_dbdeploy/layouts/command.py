@@ -14,6 +14,7 @@ from pathlib import Path
 
 from psycopg import sql
 
+from ..db.run import guarded
 from ..db.url import DatabaseUrl
 from ..errors import LayoutError, ToolError
 from ..model import History, Migration
@@ -92,14 +93,13 @@ def run_command(command: str, url: DatabaseUrl, cwd: Path, step: Step | None = N
     (Ctrl-C, a signal's exception) ends the command and its children first.
     """
     environ = {key: value for key, value in os.environ.items() if not key.startswith("PG")}
-    environ |= url.tool_env() | {"DATABASE_URL": url.reveal()}
+    environ |= url.tool_env() | {"DATABASE_URL": url.reveal(), "PGAPPNAME": "pytest-dbdeploy deploy"}
     redactor.register(url.reveal())
     shown = redactor.redact(command)
     started = time.perf_counter()
     lines: list[str] = []
     process = subprocess.Popen(
-        command,
-        shell=True,
+        guarded(["/bin/sh", "-c", command]),  # it must not go on working on a database without us
         cwd=cwd,
         env=environ,
         stdin=subprocess.DEVNULL,

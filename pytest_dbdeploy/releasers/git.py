@@ -166,6 +166,12 @@ def undo(prepared: PreparedRelease) -> None:
     )
 
 
+def remote_commit(prepared: PreparedRelease) -> str | None:
+    """Where the branch stands on the remote right now; None when it is not there. ReleaseError when it cannot be read."""
+    register_tokens(prepared.rootdir, prepared.remote)
+    return _remote_commit(prepared.rootdir, prepared.remote, prepared.branch)
+
+
 # -- plumbing
 
 

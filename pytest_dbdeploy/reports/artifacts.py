@@ -79,6 +79,12 @@ class Artifacts:
         jsonfile.write_atomically(path, jsonfile.encode(data, indent=2) + b"\n")
         return path
 
+    def keep_json(self, name: str, data: object) -> Path:
+        """As ``write_json``, but to the letter: what a rollback works from. Hand it names and catalogue only, never a secret."""
+        path = self.path(name)
+        jsonfile.write_atomically(path, jsonfile.encode_verbatim(data) + b"\n")
+        return path
+
     @property
     def unfinished(self) -> bool:
         """Whether its session died or still runs. A journal that cannot be understood counts as unfinished.

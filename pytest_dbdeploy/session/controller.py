@@ -158,10 +158,12 @@ class Controller:
 
     def end(self, why: str) -> None:
         """Once, whatever happened: leaves the target whole, then the reports. Signals wait until it is over."""
-        if self.ended or self.flow is None:
+        if self.flow is None:
             return
-        self.ended = True
-        with signals.uninterrupted(final=True):
+        with signals.uninterrupted(final=True):  # a signal before this line comes back here by pytest_unconfigure
+            if self.ended:
+                return
+            self.ended = True
             if self.conductor is None or not self.conductor.finished:
                 self._release_gates()
                 if self.prepared:

@@ -1,8 +1,10 @@
 """Which statements and history rows commit together."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_dbdeploy.errors import LayoutError
 from pytest_dbdeploy.model import Migration, Statement, StatementRef, Unit
 from pytest_dbdeploy.units import initial_units, split_before, split_off
 
@@ -123,3 +125,27 @@ def test_however_units_are_split_order_and_completeness_stay(found, cuts):
             assert {ref for ref in wanted if ref.migration == name} <= done, (
                 "a history row before its migration's last statement"
             )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ROLLBACK",
+        "rollback work;",
+        "abort",
+        "commit and chain",
+        "end transaction and chain;",
+        "prepare transaction 'x'",
+        "COMMIT PREPARED 'x'",
+    ],
+)
+def test_a_statement_that_would_end_the_deployments_transaction_is_refused_with_its_place(text):
+    with pytest.raises(LayoutError, match=r"a.sql:2: "):
+        initial_units([[migration("a", "select 1", text)]])
+
+
+def test_a_rollback_to_a_savepoint_is_the_migrations_own_business():
+    (unit,) = initial_units(
+        [[migration("a", "savepoint s", "rollback to s", "rollback to savepoint s", "abort_me()")]]
+    )
+    assert len(unit.statements) == 4
