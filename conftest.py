@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,3 +48,14 @@ def open_folder() -> Iterator[Path]:
     """A temporary folder that an embedded server's user can enter (pytest's ``tmp_path`` is closed to it under root)."""
     with enterable_folder() as folder:
         yield folder
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """``DBDEPLOY_TEST_SLOW_SHARE=8`` with ``-m slow``: every eighth of the slow tests, always the same ones."""
+    share = int(os.environ.get("DBDEPLOY_TEST_SLOW_SHARE", "1"))
+    left_out = [
+        item for item in items if item.get_closest_marker("slow") and zlib.crc32(item.nodeid.encode()) % share
+    ]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]

@@ -37,7 +37,7 @@ def test_a_dry_run_writes_nothing_to_the_target(project):
     assert project.sql("select count(*) from pg_namespace where nspname = 'dbdeploy'") == [(0,)]
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize("workers", ["0", pytest.param("2", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("migration", "gate"),
     [
@@ -47,18 +47,17 @@ def test_a_dry_run_writes_nothing_to_the_target(project):
         ("alter table orders add constraint big check (total > 50);", "test_migrations_apply"),
     ],
 )
-def test_a_bad_migration_is_refused_and_the_target_is_untouched(project, migration, gate, workers):
-    project.deploy()
-    before = project.sql("select count(*), sum(total) from orders")
-    project.migration("0002_bad", migration)
-    result = project.deploy("-n", workers)
+def test_a_bad_migration_is_refused_and_the_target_is_untouched(deployed, migration, gate, workers):
+    before = deployed.sql("select count(*), sum(total) from orders")
+    deployed.migration("0002_bad", migration)
+    result = deployed.deploy("-n", workers)
     assert (result.status, result.report["outcome"]) == (10, "aborted")
     assert result.gate(gate)["outcome"] == "failed"
-    assert project.sql("select count(*), sum(total) from orders") == before
-    assert project.sql("select count(*) from dbdeploy.deployments") == [(1,)]
+    assert deployed.sql("select count(*), sum(total) from orders") == before
+    assert deployed.sql("select count(*) from dbdeploy.deployments") == [(1,)]
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize("workers", ["0", pytest.param("2", marks=pytest.mark.slow)])
 def test_a_failing_post_deploy_gate_rolls_back_and_every_row_is_back(any_project, workers):
     any_project.deploy()
     any_project.migration(
@@ -101,28 +100,26 @@ def test_a_rollback_by_id_brings_the_earlier_state_back(any_project):
     assert any_project.sql("select to_regclass('users')::text") == [(None,)]
 
 
-def test_rows_that_users_write_meanwhile_are_counted_and_dumped_before_a_restore(project):
-    project.deploy()
-    project.migration("0002_change", "alter table users add phone text;")
-    deployed = project.deploy()
-    project.sql("insert into orders values (500, 1, 1), (501, 1, 1)")
-    back = project.run(f"--dbdeploy-rollback={deployed.id}")
+def test_rows_that_users_write_meanwhile_are_counted_and_dumped_before_a_restore(deployed):
+    deployed.migration("0002_change", "alter table users add phone text;")
+    deployed = deployed.deploy()
+    deployed.sql("insert into orders values (500, 1, 1), (501, 1, 1)")
+    back = deployed.run(f"--dbdeploy-rollback={deployed.id}")
     assert back.status == 0
     written = back.report["rollback"]["rowsWrittenSinceBackup"]
     assert (written["count"], written["tables"]) == (2, {"public.orders": 2})
     assert (back.folder / "failed.dump").exists()
 
 
-def test_where_writes_may_not_be_lost_the_rollback_stops_before_harm(project):
-    project.deploy()
-    project.migration("0002_change", "alter table users add phone text;")
-    project.write("dbdeploy.yaml", "environments: {dev: {}}\nrollback: {if_restore_loses_writes: stop}\n")
-    deployed = project.deploy()
-    project.sql("insert into orders values (500, 1, 1)")
-    back = project.run(f"--dbdeploy-rollback={deployed.id}")
+def test_where_writes_may_not_be_lost_the_rollback_stops_before_harm(deployed):
+    deployed.migration("0002_change", "alter table users add phone text;")
+    deployed.write("dbdeploy.yaml", "environments: {dev: {}}\nrollback: {if_restore_loses_writes: stop}\n")
+    deployed = deployed.deploy()
+    deployed.sql("insert into orders values (500, 1, 1)")
+    back = deployed.run(f"--dbdeploy-rollback={deployed.id}")
     assert (back.status, back.report["outcome"]) == (12, "rollback_failed")
     assert "public.orders" in back.output
-    assert project.sql("select count(*) from orders where id = 500") == [(1,)], "nothing was done"
+    assert deployed.sql("select count(*) from orders where id = 500") == [(1,)], "nothing was done"
 
 
 def test_a_gate_that_fails_as_a_warning_does_not_stop_the_deployment(project):
@@ -171,14 +168,13 @@ def test_junit_and_report_are_the_same_with_and_without_workers(project):
     assert ("dbdeploy", "decision") in results[0].junit()
 
 
-def test_no_artifact_holds_the_password(project):
-    project.deploy()
-    project.migration("0002_change", "alter table users add phone text;")
-    project.write("gates/postdeploy/test_no.py", POST_GATE.format("False"))
-    result = project.deploy("-n", "2", "--junitxml=out.xml", "-vv")
+def test_no_artifact_holds_the_password(deployed):
+    deployed.migration("0002_change", "alter table users add phone text;")
+    deployed.write("gates/postdeploy/test_no.py", POST_GATE.format("False"))
+    result = deployed.deploy("-n", "2", "--junitxml=out.xml", "-vv")
     assert result.status == 11
-    password = project.url.password.reveal()
+    password = deployed.url.password.reveal()
     assert password not in result.output
-    for path in [*project.artifacts.rglob("*"), project.root / "out.xml"]:
+    for path in [*deployed.artifacts.rglob("*"), deployed.root / "out.xml"]:
         if path.is_file():
             assert password.encode() not in path.read_bytes(), path

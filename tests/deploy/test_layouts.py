@@ -45,7 +45,7 @@ def commanded(make_project, postgres17):
     return project
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize("workers", ["0", pytest.param("2", marks=pytest.mark.slow)])
 def test_a_command_is_rehearsed_deployed_and_then_has_nothing_to_do(commanded, workers):
     first = commanded.deploy("-n", workers)
     assert first.ended == (0, "deployed")
