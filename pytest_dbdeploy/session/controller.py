@@ -160,7 +160,8 @@ class Controller:
         """Once, whatever happened: leaves the target whole, then the reports. Signals wait until it is over."""
         if self.flow is None:
             return
-        with signals.uninterrupted(final=True):  # a signal before this line comes back here by pytest_unconfigure
+        # A signal that comes before the section is open leads back here, by pytest_unconfigure.
+        with signals.uninterrupted(final=True):
             if self.ended:
                 return
             self.ended = True
