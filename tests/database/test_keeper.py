@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -307,7 +308,11 @@ def test_an_ordinary_user_runs_servers_as_himself(open_folder: Path) -> None:
         folder = Path(running.started()["folder"])
         assert folder.parent == home
         pids = processes_of(folder)
-        assert {Path("/proc", str(pid)).stat().st_uid for pid in pids} == {uid}
+        owners = set()
+        for pid in pids:
+            with contextlib.suppress(FileNotFoundError):  # a backend whose connection has just ended
+                owners.add(Path("/proc", str(pid)).stat().st_uid)
+        assert owners == {uid}
         assert list(home.glob(".cache/pytest-dbdeploy/templates/*"))
         running.kill()
         until(lambda: not folder.exists() and all(gone(pid) for pid in pids))
