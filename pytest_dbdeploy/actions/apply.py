@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import psycopg
@@ -149,10 +149,6 @@ def waits_for_others(migrations: Mapping[str, Migration], unit: Unit) -> bool:
     """Whether its statement waits for the transactions of others without making anybody wait (``CREATE INDEX CONCURRENTLY``)."""
     statements = (migrations[ref.migration].statements[ref.index].sql for ref in unit.statements)
     return any(_CONCURRENTLY.search(statement) for statement in statements)
-
-
-def records_of(units: Sequence[Unit]) -> list[str]:
-    return [name for unit in units for name in unit.records]
 
 
 def _run_statement(
