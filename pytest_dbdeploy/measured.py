@@ -1,0 +1,96 @@
+"""What was measured of statements; ``model`` has these names too.
+
+Relations are ``schema.name`` as PostgreSQL prints them with an empty search_path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """A lock on a relation that existed before the plan. ``named``: the statement's text names the relation.
+
+    ``held_seconds``: from the statement's start to the commit; None when that did not come.
+    """
+
+    relation: str
+    mode: str
+    named: bool
+    held_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StatementError:
+    """``violating_rows``: how many rows are at fault, of ``relation``; ``violating_keys``: keys of the first 20 of them, as text."""
+
+    sqlstate: str | None
+    message: str
+    detail: str | None = None
+    hint: str | None = None
+    violating_rows: int | None = None
+    relation: str | None = None
+    violating_keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RowCounts:
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RelationSize:
+    """A relation on the clone before the plan. ``rows``: an estimate, None where there is none."""
+
+    rows: int | None
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class TouchedObject:
+    """An object that a statement created or altered."""
+
+    kind: str
+    object: str
+
+
+@dataclass(frozen=True, slots=True)
+class DroppedObject:
+    """``implicit``: no statement named it; it went with another object."""
+
+    kind: str
+    object: str
+    implicit: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StatementEvidence:
+    """What one statement did on the clone. ``transactional=False``: the server refused it inside a transaction block.
+
+    ``locks``: those that it was the first to take in its transaction. ``scanned``: read as a whole while writes were locked out.
+    ``truncated``: emptied by TRUNCATE. ``sizes``: of the relations in ``locks``, ``rewritten``, ``rebuilt``, ``scanned``.
+    """
+
+    migration: str
+    file: str
+    line: int
+    statement: str
+    tag: str | None
+    duration_seconds: float
+    transactional: bool
+    locks: tuple[Lock, ...] = ()
+    rewritten: tuple[str, ...] = ()
+    rebuilt: tuple[str, ...] = ()
+    scanned: tuple[str, ...] = ()
+    dropped: tuple[DroppedObject, ...] = ()
+    rows: Mapping[str, RowCounts] = field(default_factory=dict)
+    wal_bytes: int | None = None
+    error: StatementError | None = None
+    truncated: tuple[str, ...] = ()
+    created: tuple[TouchedObject, ...] = ()
+    altered: tuple[TouchedObject, ...] = ()
+    sizes: Mapping[str, RelationSize] = field(default_factory=dict)
