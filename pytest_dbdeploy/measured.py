@@ -94,3 +94,63 @@ class StatementEvidence:
     created: tuple[TouchedObject, ...] = ()
     altered: tuple[TouchedObject, ...] = ()
     sizes: Mapping[str, RelationSize] = field(default_factory=dict)
+
+
+# -- what rules know beyond changes and statements ------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """A relation on the target. ``scans``: sequential and index scans a second since its statistics began; None: unknown."""
+
+    rows: int
+    bytes: int
+    scans: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnValues:
+    """A column whose type changes, its rows compared by key. ``changed``: silently, in what they say; ``normalised``: only
+    in how it is written. ``samples``: (key, before, after) of some of the changed. ``problem``: why they were not compared."""
+
+    column: str
+    before: str
+    after: str
+    unchanged: int = 0
+    changed: int = 0
+    normalised: int = 0
+    samples: tuple[tuple[str, str, str], ...] = ()
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing that is so after the migrations and was not before. ``text``: the measured figure, or the server's words."""
+
+    object: str
+    text: str
+    migration: str | None = None
+    hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """``rows``: exact, of tables of the clone before. ``parents``: partition or inheriting table -> the table it belongs to.
+
+    ``traffic``: of the target; ``blockers``: tables that somebody holds in a transaction there right now. ``history``: (kind, fact).
+    """
+
+    lock_seconds: float = 1.0
+    lock_rows: int = 10_000
+    rows: Mapping[str, int] = field(default_factory=dict)
+    traffic: Mapping[str, Traffic] = field(default_factory=dict)
+    parents: Mapping[str, str] = field(default_factory=dict)
+    blockers: tuple[Fact, ...] = ()
+    values: tuple[ColumnValues, ...] = ()
+    sequences_behind: tuple[Fact, ...] = ()
+    sequences_still_int: tuple[Fact, ...] = ()
+    int4_headroom: tuple[Fact, ...] = ()
+    broken_routines: tuple[Fact, ...] = ()
+    invalid_indexes: tuple[Fact, ...] = ()
+    without_policy: tuple[Fact, ...] = ()
+    history: tuple[tuple[str, Fact], ...] = ()

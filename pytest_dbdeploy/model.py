@@ -15,27 +15,17 @@ from enum import Enum, IntEnum, StrEnum
 from pathlib import Path
 from typing import Any
 
-from .measured import (
-    DroppedObject as DroppedObject,
-)
-from .measured import (
-    Lock as Lock,
-)
-from .measured import (
-    RelationSize as RelationSize,
-)
-from .measured import (
-    RowCounts as RowCounts,
-)
-from .measured import (
-    StatementError as StatementError,
-)
-from .measured import (
-    StatementEvidence as StatementEvidence,
-)
-from .measured import (
-    TouchedObject as TouchedObject,
-)
+from .measured import ColumnValues as ColumnValues
+from .measured import DroppedObject as DroppedObject
+from .measured import Fact as Fact
+from .measured import Facts as Facts
+from .measured import Lock as Lock
+from .measured import RelationSize as RelationSize
+from .measured import RowCounts as RowCounts
+from .measured import StatementError as StatementError
+from .measured import StatementEvidence as StatementEvidence
+from .measured import TouchedObject as TouchedObject
+from .measured import Traffic as Traffic
 from .secret import redact_sql
 
 
@@ -336,13 +326,16 @@ class NotCompared:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a rule says of one change or one statement. ``place``: ``file:line`` where known."""
+    """What a rule says of one change or one statement. ``place``: ``file:line`` where known; ``migration``: its name."""
 
     rule: str
     object: str
     message: str
     hint: str | None = None
     place: str | None = None
+    migration: str | None = None
+    severity: Severity | None = None
+    acknowledged: bool = False
 
 
 # -- gates and the decision ------------------------------------------------------------------------------------

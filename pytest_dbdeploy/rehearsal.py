@@ -48,6 +48,15 @@ class Rehearsal:
     error: str | None = None
     written: Mapping[str, int] = field(default_factory=dict)
 
+    def without_keys(self) -> Rehearsal:
+        """The same without values of users' rows."""
+        return replace(
+            self,
+            evidence=tuple(
+                replace(e, error=replace(e.error, violating_keys=())) if e.error else e for e in self.evidence
+            ),
+        )
+
 
 def rehearse(
     conn: psycopg.Connection[Any],

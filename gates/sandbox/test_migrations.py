@@ -25,7 +25,10 @@ def message(evidence):
     if error.hint:
         text.append(f"hint: {error.hint}")
     if error.violating_rows is not None:
-        text.append(f"{error.violating_rows} rows violate it")
+        of = f" of {error.relation}" if error.relation else ""
+        keys = f": {'; '.join(error.violating_keys)}" if error.violating_keys else ""
+        more = "; ..." if len(error.violating_keys) < error.violating_rows and keys else ""
+        text.append(f"{error.violating_rows:,} rows{of} violate it{keys}{more}")
     text += [f"in migration {evidence.migration}:", *(f"    {line}" for line in shown)]
     text.append(
         "Nothing was deployed. Correct the migration (it was applied nowhere but on the clone), or the rows that it meets."

@@ -132,6 +132,12 @@ def read_snapshot(
     raise AssertionError("unreachable")
 
 
+def read_identities(conn: psycopg.Connection[Any]) -> dict[tuple[str, int, int], tuple[str, str]]:
+    """What ``renames`` tells renamed objects by: (catalogue, oid, column) -> (kind, name)."""
+    rows = conn.cursor(row_factory=tuple_row).execute(query("identities")).fetchall()
+    return {(row[0], row[1], row[2]): (row[3], row[4]) for row in rows}
+
+
 def _unreadable(conn: psycopg.Connection[Any], error: psycopg.Error) -> TargetError:
     where = "" if conn.closed else f" of {conn.info.dbname}"
     message = error.diag.message_primary or str(error)

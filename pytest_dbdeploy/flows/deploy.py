@@ -176,6 +176,7 @@ class DeployFlow(EndingFlow):
         assert self.url is not None
         self.rehearsed = found = SandboxWork(self.workspace, self.layout, plan, self.url).run()
         self.record.evidence, self.record.changes = list(found.evidence), list(found.changes)
+        self.record.findings = list(found.findings)
         self.record.not_compared = list(found.after.not_compared)
         way_back.save_rehearsal(self.workspace.artifacts, found.before, found.after, found.emptied)
         self.record.rollback.strategy = "restore" if found.way_back["rehearsed"] else None
@@ -270,6 +271,11 @@ class DeployFlow(EndingFlow):
                 "hub": found.hub.reveal() if found.hub else None,
                 "changes": found.changes,
                 "evidence": found.evidence,
+                "checks": {
+                    **self._checks(),
+                    "findings": found.findings,
+                    "unused_acknowledgements": found.unused_acknowledgements,
+                },
             }
         )
 

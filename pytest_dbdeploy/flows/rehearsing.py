@@ -18,11 +18,11 @@ from ..db.tools import tools_for
 from ..db.url import DatabaseUrl
 from ..errors import DbDeployError, ToolError
 from ..layouts.base import LayoutReader
-from ..model import Change, Level, LogPhase, Plan, StatementError, StatementEvidence, Unit
+from ..model import Change, Finding, Level, LogPhase, Plan, StatementError, StatementEvidence, Unit
 from ..rehearsal import Rehearsal, difference, rehearse, written_so_far
-from ..rules import judge
 from ..sandboxes import embedded
 from ..steps import Step
+from .judging import judge_rehearsal
 from .workspace import Workspace, count, error_text
 
 PHASE = LogPhase.SANDBOX_VALIDATION
@@ -40,6 +40,8 @@ class Rehearsed:
     before: Snapshot
     after: Snapshot
     changes: tuple[Change, ...]
+    findings: tuple[Finding, ...]
+    unused_acknowledgements: tuple[str, ...]
     rows_changed: bool
     written: Mapping[str, int]
     emptied: tuple[str, ...]
@@ -70,13 +72,16 @@ class SandboxWork:
         counts = {
             name: self._counts(url) for name, url in (("before", copied.before), ("after", copied.after))
         }
-        changes = judge(
-            diff(before, after),
-            self.plan.policy,
-            self.settings.acknowledge,
-            files=self._files(),
-            evidence=rehearsal.evidence,
+        judged = judge_rehearsal(
+            self.workspace,
+            self.plan,
+            (self.target, copied.before, copied.after),
+            (before, after),
+            rehearsal.evidence,
+            counts["before"],
+            self._files(),
         )
+        changes = judged.changes
         emptied = [name for name, rows in counts["before"].items() if rows and counts["after"].get(name) == 0]
         return Rehearsed(
             clone=copied,
@@ -86,6 +91,8 @@ class SandboxWork:
             before=before,
             after=after,
             changes=changes,
+            findings=judged.findings,
+            unused_acknowledgements=judged.unused,
             rows_changed=self._rows_changed(copied),
             written=rehearsal.written,
             emptied=tuple(emptied),
@@ -138,6 +145,8 @@ class SandboxWork:
                     self.layout.ensure_history(conn)
                     migrations = {m.name: m for m in self.plan.migrations}
                     rehearsal = rehearse(conn, monitor, list(self.plan.units), migrations, self.layout, step)
+                    if self.settings.reports.samples == "none":
+                        rehearsal = rehearsal.without_keys()
             if rehearsal.error:
                 step.failed(rehearsal.error.splitlines()[0])
             else:

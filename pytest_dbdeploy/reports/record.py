@@ -14,6 +14,7 @@ from ..model import (
     Change,
     Decision,
     ExitStatus,
+    Finding,
     GateOutcome,
     GateRecord,
     Level,
@@ -152,6 +153,7 @@ class RunRecord:
     changes: list[Change] = field(default_factory=list)
     not_compared: list[NotCompared] = field(default_factory=list)
     evidence: list[StatementEvidence] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
     backup: Backup | None = None
     rollback: RollbackRecord = field(default_factory=RollbackRecord)
     deployed_commit: str | None = None

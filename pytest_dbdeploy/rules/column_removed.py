@@ -1,37 +1,52 @@
-"""column-removed: a column of a table that stays is gone after the migrations.
+"""A column of a table that stays is gone after the migrations.
 
-Why it hurts: its values are lost, and the application version that still runs fails with ``column does not exist``. Indexes,
-CHECK constraints and statistics over several columns silently go with it. A rename does the same to the old name.
+## Why it hurts
 
-The safe way: first release an application that neither reads nor writes the column (take away NOT NULL without a default
-before that, or its INSERTs fail); drop it in a later release::
+- Its values are lost. A rollback brings back those of the backup, not what was written since.
+- The application version that runs while you deploy still asks for the column: `ERROR: column "legacy" does not exist`.
+- Indexes and CHECK constraints over several columns, partial indexes, extended statistics and the column's own sequence
+  silently go with it.
 
-    ALTER TABLE users ALTER COLUMN legacy DROP NOT NULL;   -- this release: nothing uses it any more
-    ALTER TABLE users DROP COLUMN legacy;                  -- a later one, acknowledged
+A rename (`ALTER TABLE users RENAME COLUMN legacy TO old`) does the same to the old name.
+
+## The safe way
+
+1. If the column is NOT NULL without a default, relax it, or the next application's INSERTs fail:
+
+   ```sql
+   ALTER TABLE users ALTER COLUMN legacy DROP NOT NULL;
+   ```
+
+2. Release an application that neither reads nor writes the column.
+3. Drop it in a later migration:
+
+   ```sql
+   ALTER TABLE users DROP COLUMN legacy;
+   ```
+
+For a rename: add the new column, fill it, release an application that uses the new one, then drop the old one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from ..compare.names import parent_name
-from ..model import Change, ChangeType, Finding, Severity, StatementEvidence
-from .base import Rule, acknowledge_hint, responsible
+from ..model import Change, ChangeType, Finding, Severity
+from .base import Rule, Seen, found, responsible
 
 
-def check(changes: Sequence[Change], evidence: Sequence[StatementEvidence]) -> list[Finding]:
+def check(seen: Seen) -> list[Finding]:
     """One finding a removed column; columns of removed tables are the business of ``table-removed``."""
-    removed = [change for change in changes if change.change is ChangeType.REMOVED]
+    removed = [change for change in seen.changes if change.change is ChangeType.REMOVED]
     gone = {change.object for change in removed if change.kind in ("table", "foreign table")}
     return [
-        _finding(change, evidence)
+        _finding(change, seen)
         for change in removed
         if change.kind == "column" and parent_name(change.object) not in gone
     ]
 
 
-def _finding(change: Change, evidence: Sequence[StatementEvidence]) -> Finding:
-    where = responsible(change, evidence)
+def _finding(change: Change, seen: Seen) -> Finding:
+    where = responsible(change, seen.evidence)
     kind = (change.before or {}).get("type")
     message = f"column {change.object}{f' ({kind})' if kind else ''} is removed, with its values"
     advice = "The application that runs now still asks for it: release one that does not, then drop it in a later migration."
@@ -41,10 +56,13 @@ def _finding(change: Change, evidence: Sequence[StatementEvidence]) -> Finding:
             "The application that runs now still asks for the old name: add the new column beside it, fill it, "
             "release an application that uses the new one, then drop the old one in a later migration."
         )
-    if where:
-        message += f": {where.statement}"
-    hint = f"{advice}\n{acknowledge_hint(RULE.name, change, where)}"
-    return Finding(RULE.name, change.object, message, hint, where.place if where else None)
+    return found(RULE.name, change.object, message, advice, where)
 
 
-RULE = Rule("column-removed", Severity.BLOCK, "a column of a table that stays is removed or renamed", check)
+RULE = Rule(
+    "column-removed",
+    Severity.BLOCK,
+    "a column of a table that stays is removed",
+    check,
+    "public.users.legacy",
+)

@@ -1,0 +1,90 @@
+"""The rehearsal held against the rules: facts are gathered from the clone and the target, findings and changes are judged."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import psycopg
+
+from ..compare.renames import diff_with_renames
+from ..compare.snapshot import Snapshot, read_identities
+from ..db.url import DatabaseUrl
+from ..errors import DbDeployError
+from ..evidence.facts import clone_facts, parents, target_facts
+from ..model import Change, Fact, Facts, Finding, Plan, StatementEvidence
+from ..rules import Seen, findings_of, judge
+from .workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """``unused``: acknowledgements that acknowledge nothing, as sentences."""
+
+    changes: tuple[Change, ...]
+    findings: tuple[Finding, ...]
+    unused: tuple[str, ...]
+
+
+def judge_rehearsal(
+    workspace: Workspace,
+    plan: Plan,
+    urls: tuple[DatabaseUrl, DatabaseUrl, DatabaseUrl],
+    snapshots: tuple[Snapshot, Snapshot],
+    evidence: Sequence[StatementEvidence],
+    rows: Mapping[str, int],
+    files: Mapping[str, str],
+) -> Judgement:
+    """``urls``: target, clone before, clone after. ``rows``: of the clone before."""
+    settings = workspace.settings
+    before, after = snapshots
+    with (
+        workspace.connect(urls[1], "compare", read_only=True) as was,
+        workspace.connect(urls[2], "compare", read_only=True) as now,
+    ):
+        changes = diff_with_renames(before, after, read_identities(was), read_identities(now))
+    facts = Facts(
+        lock_seconds=settings.thresholds.lock_seconds,
+        lock_rows=settings.thresholds.lock_rows,
+        rows=rows,
+        parents=parents(before.objects.get("table", {})),
+        history=_history(plan),
+    )
+    facts = _of_clone(workspace, urls[1], urls[2], facts, plan, evidence)
+    facts = _of_target(workspace, urls[0], facts)
+    judged = findings_of(Seen(changes, evidence, facts), plan.policy, settings.acknowledge, files=files)
+    marked = judge(changes, plan.policy, settings.acknowledge, files=files, evidence=evidence)
+    return Judgement(marked, judged.findings, judged.unused)
+
+
+def _of_clone(
+    workspace: Workspace,
+    before: DatabaseUrl,
+    after: DatabaseUrl,
+    facts: Facts,
+    plan: Plan,
+    evidence: Sequence[StatementEvidence],
+) -> Facts:
+    with (
+        workspace.connect(before, "facts", read_only=True) as was,
+        workspace.connect(after, "facts", read_only=True) as now,
+    ):
+        found = clone_facts(was, now, evidence, everything=plan.command is not None)
+    return replace(facts, **found)  # type: ignore[arg-type]  # names of fields
+
+
+def _of_target(workspace: Workspace, target: DatabaseUrl, facts: Facts) -> Facts:
+    """Estimates only: a target that does not answer them is no reason to stop."""
+    with (
+        contextlib.suppress(DbDeployError, psycopg.Error),
+        workspace.connect(target, "traffic", read_only=True) as conn,
+    ):
+        traffic, blockers = target_facts(conn)
+        return replace(facts, traffic=traffic, blockers=blockers)
+    return facts
+
+
+def _history(plan: Plan) -> tuple[tuple[str, Fact], ...]:
+    problems = plan.history.problems if plan.history else ()
+    return tuple((p.kind, Fact(p.migration, p.message, p.migration, p.hint)) for p in problems)

@@ -1,0 +1,40 @@
+"""One statement updates or deletes more than `thresholds.lock_rows` rows of a table that existed before.
+
+## Why it hurts
+
+Each of these rows is locked until the commit, so whoever writes to one of them waits. The old versions stay in the table, and the WAL goes to every replica.
+
+## The safe way
+
+In batches, each a transaction of its own.
+
+```sql
+UPDATE orders SET region = 'eu' WHERE region IS NULL AND id BETWEEN 1 AND 10000;
+UPDATE orders SET region = 'eu' WHERE region IS NULL AND id BETWEEN 10001 AND 20000;
+```
+"""
+
+from __future__ import annotations
+
+from ..model import Finding, Severity
+from .base import Rule, Seen, found, place_of
+
+
+def check(seen: Seen) -> list[Finding]:
+    """One finding a statement and table."""
+    made = {c.object for e in seen.evidence for c in e.created}
+    findings = []
+    for evidence in seen.evidence:
+        for table, rows in evidence.rows.items():
+            if rows.updated + rows.deleted <= seen.facts.lock_rows or table in made:
+                continue
+            parts = [
+                f"{n:,} {what}" for n, what in ((rows.updated, "updated"), (rows.deleted, "deleted")) if n
+            ]
+            message = f"{' and '.join(parts)} rows of {table} by one statement, in {evidence.duration_seconds:.1f} s on the clone"
+            advice = "Write in batches of some thousand rows, each in a transaction of its own."
+            findings.append(found(RULE.name, table, message, advice, place_of(evidence)))
+    return findings
+
+
+RULE = Rule("many-rows-written", Severity.WARN, "one statement writes many rows", check)

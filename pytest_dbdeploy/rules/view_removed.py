@@ -1,0 +1,38 @@
+"""A view or materialized view that was there is gone after the migrations.
+
+## Why it hurts
+
+- The application version that runs while you deploy still asks for it: `ERROR: relation "active_users" does not exist`.
+- Its grants go with it. When it is made again later, nobody but its owner may read it.
+
+## The safe way
+
+Replace a view instead of dropping it; columns can be added at its end. Drop it only after the last application that uses it.
+
+```sql
+CREATE OR REPLACE VIEW active_users AS SELECT id, name, email FROM users WHERE active;
+DROP VIEW old_users;  -- a later release
+```
+"""
+
+from __future__ import annotations
+
+from ..model import ChangeType, Severity
+from .base import Rule
+from .removing import check_of
+
+_ADVICE = "The application that runs now still asks for it: replace it (CREATE OR REPLACE VIEW), or drop it in a later migration."
+
+RULE = Rule(
+    "view-removed",
+    Severity.BLOCK,
+    "a view or materialized view is removed",
+    check_of(
+        "view-removed",
+        ("view", "materialized view"),
+        ChangeType.REMOVED,
+        lambda c: f"{c.kind} {c.object} is removed",
+        _ADVICE,
+    ),
+    "public.active_users",
+)
