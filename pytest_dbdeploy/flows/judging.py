@@ -13,6 +13,7 @@ from ..compare.snapshot import Snapshot, read_identities
 from ..db.url import DatabaseUrl
 from ..errors import DbDeployError
 from ..evidence.facts import clone_facts, parents, target_facts
+from ..evidence.values import changed_values
 from ..model import Change, Fact, Facts, Finding, Plan, StatementEvidence
 from ..rules import Seen, findings_of, judge
 from .workspace import Workspace
@@ -51,7 +52,7 @@ def judge_rehearsal(
         parents=parents(before.objects.get("table", {})),
         history=_history(plan),
     )
-    facts = _of_clone(workspace, urls[1], urls[2], facts, plan, evidence)
+    facts = _of_clone(workspace, urls[1], urls[2], facts, plan, changes, evidence)
     facts = _of_target(workspace, urls[0], facts)
     judged = findings_of(Seen(changes, evidence, facts), plan.policy, settings.acknowledge, files=files)
     marked = judge(changes, plan.policy, settings.acknowledge, files=files, evidence=evidence)
@@ -64,14 +65,26 @@ def _of_clone(
     after: DatabaseUrl,
     facts: Facts,
     plan: Plan,
+    changes: Sequence[Change],
     evidence: Sequence[StatementEvidence],
 ) -> Facts:
     with (
         workspace.connect(before, "facts", read_only=True) as was,
-        workspace.connect(after, "facts", read_only=True) as now,
+        workspace.connect(after, "facts") as now,  # values are compared in temporary tables, rolled back
     ):
         found = clone_facts(was, now, evidence, everything=plan.command is not None)
-    return replace(facts, **found)  # type: ignore[arg-type]  # names of fields
+        values = changed_values(was, now, changes)
+        now.rollback()
+    samples = workspace.settings.reports.samples
+    shown = tuple(replace(one, samples=_presentable(one.samples, samples)) for one in values)
+    return replace(facts, values=shown, **found)  # type: ignore[arg-type]  # names of fields
+
+
+def _presentable(found: tuple[tuple[str, str, str], ...], samples: str) -> tuple[tuple[str, str, str], ...]:
+    """What ``reports.samples`` lets appear of users' rows."""
+    if samples == "none":
+        return ()
+    return found if samples == "values" else tuple((key, "", "") for key, _, _ in found)
 
 
 def _of_target(workspace: Workspace, target: DatabaseUrl, facts: Facts) -> Facts:

@@ -11,6 +11,7 @@ from pytest_dbdeploy.compare.snapshot import read_identities, read_snapshot
 from pytest_dbdeploy.db.connect import connect
 from pytest_dbdeploy.db.splitter import split
 from pytest_dbdeploy.evidence.facts import clone_facts, parents
+from pytest_dbdeploy.evidence.values import changed_values
 from pytest_dbdeploy.model import Facts, Migration
 from pytest_dbdeploy.rehearsal import rehearse
 from pytest_dbdeploy.rules import Seen, findings_of
@@ -89,6 +90,7 @@ def judged(template):
                 rows=count_rows(was, user_tables(was)),
                 parents=parents(old.objects["table"]),
                 **clone_facts(was, now, rehearsal.evidence, everything=False),
+                values=changed_values(was, now, changes),
                 **{"lock_seconds": 30.0, **thresholds},
             )
         go.rehearsal, go.changes = rehearsal, changes
@@ -149,6 +151,7 @@ BLOCKED = {
     "alter table t add unique (c)": {("unique-fails-on-data", "public.t")},
     "alter table child add foreign key (id) references attic.old": {("foreign-key-orphans", "public.child")},
     "alter table t alter b type int using c::int": {("column-type-incompatible", "m0")},
+    "update t set n = 1.5 where id < 4; alter table t alter n type int": {("column-type-incompatible", "public.t.n")},
     "alter table guarded disable row level security": {("rls-disabled", "public.guarded")},
     "alter table t enable row level security": {("rls-enabled-without-policy", "public.t")},
     "revoke select on v from public": {("privilege-lost", "public.v")},
