@@ -11,15 +11,11 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """A lock on a relation that existed before the plan. ``named``: the statement's text names the relation.
-
-    ``held_seconds``: from the statement's start to the commit; None when that did not come.
-    """
+    """A lock on a relation that existed before the plan. ``named``: the statement's text names the relation."""
 
     relation: str
     mode: str
     named: bool
-    held_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +67,8 @@ class DroppedObject:
 class StatementEvidence:
     """What one statement did on the clone. ``transactional=False``: the server refused it inside a transaction block.
 
-    ``locks``: those that it was the first to take in its transaction. ``scanned``: read as a whole while writes were locked out.
+    ``locks``: those that it was the first to take in its transaction; ``held_seconds``: for how long it held them, from its start
+    to the commit, None when that did not come. ``scanned``: read as a whole while writes were locked out.
     ``truncated``: emptied by TRUNCATE. ``sizes``: of the relations in ``locks``, ``rewritten``, ``rebuilt``, ``scanned``.
     """
 
@@ -90,6 +87,7 @@ class StatementEvidence:
     rows: Mapping[str, RowCounts] = field(default_factory=dict)
     wal_bytes: int | None = None
     error: StatementError | None = None
+    held_seconds: float | None = None
     truncated: tuple[str, ...] = ()
     created: tuple[TouchedObject, ...] = ()
     altered: tuple[TouchedObject, ...] = ()

@@ -17,6 +17,9 @@ if TYPE_CHECKING:  # the module that reads snapshots needs a driver, this one do
 #: catalogue, oid, number of a column -> kind and name as in a snapshot
 Identities = Mapping[tuple[str, int, int], tuple[str, str]]
 
+#: Definitions of these name columns of their table without the table.
+_WITH_COLUMNS = frozenset({"index", "constraint", "column", "statistics"})
+
 
 @dataclass(frozen=True, slots=True)
 class _Renaming:
@@ -82,7 +85,10 @@ def _moved(snapshot: Snapshot, names: Mapping[tuple[str, str], str], moved: Sequ
             new = names.get((kind, name), "")
             if not new and table in tables and "table" not in properties and kind != "schema":
                 new = tables[table] + name[len(table) :]
-            parts = _Replacer(columns.get(table, {})) if kind in ("index", "constraint", "column") else None
+            words = columns.get(table, {}) if kind in _WITH_COLUMNS else {}
+            if kind == "index" and new:  # its own definition has its bare name
+                words = {**words, name.rpartition(".")[2]: new.rpartition(".")[2]}
+            parts = _Replacer(words) if words else None
             objects.setdefault(kind, {})[new or name] = {
                 key: _text(value, whole, parts if key in ("definition", "expression") else None)
                 for key, value in properties.items()

@@ -121,11 +121,8 @@ class Observer:
         """The unit is committed: how long its locks were held is known, and names that it changed are read again."""
         now = time.perf_counter()
         for ref, started in self._started.items():
-            held = now - started
-            found = self.evidence[ref]
-            if found.transactional:
-                locks = tuple(replace(lock, held_seconds=held) for lock in found.locks)
-                self.evidence[ref] = replace(found, locks=locks)
+            if self.evidence[ref].transactional:
+                self.evidence[ref] = replace(self.evidence[ref], held_seconds=now - started)
         for oid, state in self._states.items():
             self._filenodes[oid] = state.filenode
         if any(_RENAMES.search(self.evidence[ref].statement) for ref in self._started):

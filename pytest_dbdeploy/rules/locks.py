@@ -36,7 +36,7 @@ def held(evidence: StatementEvidence) -> Iterator[Held]:
     for lock in evidence.locks:
         if lock.mode not in _STRENGTH or lock.relation not in evidence.sizes:
             continue
-        seconds = evidence.duration_seconds if lock.held_seconds is None else lock.held_seconds
+        seconds = evidence.duration_seconds if evidence.held_seconds is None else evidence.held_seconds
         one = Held(evidence, lock.relation, lock.mode, lock.named, seconds)
         known = strongest.get(lock.relation)
         if known is None or _STRENGTH.index(known.mode) < _STRENGTH.index(one.mode):

@@ -126,8 +126,8 @@ def test_a_renamed_table_is_known_by_its_new_name_in_the_next_migration(run):
 
 def test_a_lock_is_held_until_the_commit(run):
     add, slow = run("alter table p add x int; select pg_sleep(0.2)").evidence
-    (lock,) = add.locks
-    assert lock.held_seconds >= 0.2 > add.duration_seconds
+    assert add.held_seconds >= 0.2
+    assert add.held_seconds - add.duration_seconds >= 0.2
     assert slow.locks == ()
     assert add.sizes["public.p"].bytes > 0
 

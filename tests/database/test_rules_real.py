@@ -190,14 +190,16 @@ WARNED = {
     "alter table parts alter id type bigint; analyze": {
         ("table-rewritten", "public.parts_1"),
         ("table-rewritten", "public.parts_rest"),
-        ("column-type-rewrites", "public.parts.id"),
+        ("column-type-rewrites", "public.parts_1.id"),
+        ("column-type-rewrites", "public.parts_rest.id"),
     },
     "create table parts_2 partition of parts for values in (9)": {("scanned-under-lock", "public.parts_rest")},
     "alter domain amount add check (value > 0)": {
         ("scanned-under-lock", "public.t"),
         ("lock-on-unnamed-relation", "public.t"),
     },
-    "alter table t alter b type varchar(10) collate \"C\"": {
+    'alter table t alter c type text collate "C"': {
+        ("index-rebuilt", "public.t_ac"),
         ("scanned-under-lock", "public.t"),
     },
     "reindex index t_a": {("index-rebuilt", "public.t_a"), ("scanned-under-lock", "public.t")},
