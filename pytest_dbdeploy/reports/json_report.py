@@ -37,7 +37,6 @@ def build(record: RunRecord) -> dict[str, Any]:
         "changes": record.changes,
         "notCompared": record.not_compared,
         "evidence": [_evidence(evidence, record.samples) for evidence in record.evidence],
-        "findings": [_finding(finding, record.samples) for finding in record.findings],
         "rollback": _rollback(record),
         "alerts": record.alerts,
         "backup": record.backup,
@@ -45,6 +44,7 @@ def build(record: RunRecord) -> dict[str, Any]:
         "notes": record.notes,
         "whatStandsWhere": record.what_stands_where,
         "nextCommands": record.next_commands,
+        "findings": [_finding(finding, record.samples) for finding in record.findings],
     }
     safe: dict[str, Any] = jsonfile.safe(report)
     return safe

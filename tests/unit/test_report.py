@@ -165,7 +165,7 @@ def test_the_report_has_the_documented_keys_in_the_documented_shape():
     report = json_report.build(record())
     assert list(report)[:17] == [
         "schemaVersion", "deploymentId", "environment", "mode", "outcome", "exitStatus", "started", "finished", "durationSeconds",
-        "plan", "decision", "phases", "gates", "changes", "notCompared", "evidence", "findings", "rollback",
+        "plan", "decision", "phases", "gates", "changes", "notCompared", "evidence", "rollback",
     ]  # fmt: skip
     assert report["schemaVersion"] == 1
     assert report["plan"]["hash"] == "1234abcd" * 8
