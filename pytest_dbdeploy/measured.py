@@ -20,15 +20,21 @@ class Lock:
 
 @dataclass(frozen=True, slots=True)
 class StatementError:
-    """``violating_rows``: how many rows are at fault, of ``relation``; ``violating_keys``: keys of the first 20 of them, as text."""
+    """``violating_rows``: how many rows are at fault, where data is."""
 
     sqlstate: str | None
     message: str
     detail: str | None = None
     hint: str | None = None
     violating_rows: int | None = None
-    relation: str | None = None
-    violating_keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """The rows at fault when a statement fails: of which table, and the keys of the first 20, as text."""
+
+    relation: str
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +93,7 @@ class StatementEvidence:
     rows: Mapping[str, RowCounts] = field(default_factory=dict)
     wal_bytes: int | None = None
     error: StatementError | None = None
+    violation: Violation | None = None
     held_seconds: float | None = None
     truncated: tuple[str, ...] = ()
     created: tuple[TouchedObject, ...] = ()

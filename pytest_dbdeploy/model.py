@@ -26,6 +26,7 @@ from .measured import StatementError as StatementError
 from .measured import StatementEvidence as StatementEvidence
 from .measured import TouchedObject as TouchedObject
 from .measured import Traffic as Traffic
+from .measured import Violation as Violation
 from .secret import redact_sql
 
 

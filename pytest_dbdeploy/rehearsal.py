@@ -23,7 +23,7 @@ from .actions.apply import (
 )
 from .db.sql import query
 from .evidence.observer import Observer
-from .evidence.violations import place_of, with_violations
+from .evidence.violations import place_of, violations
 from .model import Migration, StatementEvidence, Unit
 from .steps import Step
 from .units import split_before, split_off
@@ -53,7 +53,8 @@ class Rehearsal:
         return replace(
             self,
             evidence=tuple(
-                replace(e, error=replace(e.error, violating_keys=())) if e.error else e for e in self.evidence
+                replace(e, violation=replace(e.violation, keys=())) if e.violation else e
+                for e in self.evidence
             ),
         )
 
@@ -119,10 +120,10 @@ def _run_all(
                 outside.add(unit)
             if parts is None:
                 if failure.ref is not None:
-                    error = with_violations(
+                    error, violation = violations(
                         conn, attempt, failure.ref, migrations, failure.error, place_of(failure.__context__)
                     )
-                    observer.statement_failed(failure.ref, error)
+                    observer.statement_failed(failure.ref, error, violation)
                 return done, [unit, *queue], str(failure), written
             outside.update(part for part in parts if not part.transactional)
             queue = parts + queue

@@ -25,9 +25,10 @@ def message(evidence):
     if error.hint:
         text.append(f"hint: {error.hint}")
     if error.violating_rows is not None:
-        of = f" of {error.relation}" if error.relation else ""
-        keys = f": {'; '.join(error.violating_keys)}" if error.violating_keys else ""
-        more = "; ..." if len(error.violating_keys) < error.violating_rows and keys else ""
+        found = evidence.violation
+        of = f" of {found.relation}" if found else ""
+        keys = f": {'; '.join(found.keys)}" if found and found.keys else ""
+        more = "; ..." if keys and len(found.keys) < error.violating_rows else ""
         text.append(f"{error.violating_rows:,} rows{of} violate it{keys}{more}")
     text += [f"in migration {evidence.migration}:", *(f"    {line}" for line in shown)]
     text.append(

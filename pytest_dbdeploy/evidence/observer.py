@@ -25,6 +25,7 @@ from ..model import (
     StatementEvidence,
     StatementRef,
     Unit,
+    Violation,
 )
 from ..secret import redact_sql
 from . import objects
@@ -87,6 +88,7 @@ class Observer:
         self._states: dict[int, _State] = {}
         self._started: dict[StatementRef, float] = {}
         self._asked = False
+        self._failed_at = 0.0
         self._lsn = 0
         self._poll = ExitStack()
         self._poller: Poller | None = None
@@ -131,6 +133,7 @@ class Observer:
     def unit_failed(self) -> None:
         """The unit is rolled back."""
         self._poll.close()
+        self._failed_at = time.perf_counter()
 
     def _rename(self, oids: list[int]) -> None:
         for oid, name in self.monitor.execute(query("evidence_names"), {"oids": oids}):
@@ -157,10 +160,9 @@ class Observer:
             rows = self.monitor.execute(query("evidence_locks"), {"pid": conn.info.backend_pid})
             self.evidence[ref] = self._with_locks(evidence, set(rows.fetchall()))
 
-    def statement_failed(self, ref: StatementRef, error: StatementError) -> None:
-        self.evidence[ref] = replace(
-            self._base(ref, time.perf_counter() - self._started[ref], None), error=error
-        )
+    def statement_failed(self, ref: StatementRef, error: StatementError, violation: Violation | None) -> None:
+        seconds = self._failed_at - self._started[ref]
+        self.evidence[ref] = replace(self._base(ref, seconds, None), error=error, violation=violation)
 
     def _base(self, ref: StatementRef, seconds: float, tag: str | None) -> StatementEvidence:
         assert self._unit is not None

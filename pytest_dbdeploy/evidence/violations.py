@@ -15,7 +15,7 @@ from psycopg import sql
 
 from ..compare.names import quoted
 from ..db.sql import query
-from ..model import Migration, StatementError, StatementRef, Unit
+from ..model import Migration, StatementError, StatementRef, Unit, Violation
 
 NOT_NULL, FOREIGN_KEY, UNIQUE, CHECK, EXCLUSION = "23502", "23503", "23505", "23514", "23P01"
 _MOST_KEYS = 20
@@ -41,20 +41,20 @@ def place_of(error: BaseException | None) -> Place | None:
     return Place((diag.schema_name, diag.table_name), diag.constraint_name, diag.column_name)
 
 
-def with_violations(
+def violations(
     conn: psycopg.Connection[Any],
     unit: Unit,
     ref: StatementRef | None,
     migrations: Mapping[str, Migration],
     error: StatementError,
     place: Place | None,
-) -> StatementError:
-    """``error`` with the number of violating rows and the keys of some. As it was, where that cannot be told.
+) -> tuple[StatementError, Violation | None]:
+    """``error`` with the number of violating rows, and which they are. As it was, where that cannot be told.
 
     ``conn``: autocommit, the failed unit rolled back; nothing of what is done here stays.
     """
     if place is None or error.sqlstate not in (NOT_NULL, FOREIGN_KEY, UNIQUE, CHECK, EXCLUSION):
-        return error
+        return error, None
     table = sql.Identifier(*place.table)
     relation = ".".join(quoted(part) for part in place.table)
     try:
@@ -66,11 +66,11 @@ def with_violations(
             failing = migrations[ref.migration].statements[ref.index].sql if ref else None
             condition = _condition(conn, place, table, error.sqlstate, failing)
             if condition is None:
-                return replace(error, relation=relation)
+                return error, Violation(relation)
             count, keys = _rows(conn, place.table, table, condition)
     except psycopg.Error:
-        return replace(error, relation=relation)
-    return replace(error, relation=relation, violating_rows=count, violating_keys=keys)
+        return error, Violation(relation)
+    return replace(error, violating_rows=count), Violation(relation, keys)
 
 
 def _condition(

@@ -44,9 +44,7 @@ def check(seen: Seen) -> list[Finding]:
             and (evidence.statement.lstrip()[:5].upper() == "ALTER")
         ):
             message = f"values do not fit the new type: {error.message}"
-            findings.append(
-                found(RULE.name, error.relation or evidence.migration, message, _ADVICE, place_of(evidence))
-            )
+            findings.append(found(RULE.name, evidence.migration, message, _ADVICE, place_of(evidence)))
     return findings
 
 

@@ -13,7 +13,13 @@ def check_of_errors(rule: str, sqlstates: frozenset[str], what: str, advice: str
 
     def check(seen: Seen) -> list[Finding]:
         return [
-            found(rule, e.error.relation or e.migration, _message(e, what), advice, place_of(e))
+            found(
+                rule,
+                e.violation.relation if e.violation else e.migration,
+                _message(e, what),
+                advice,
+                place_of(e),
+            )
             for e in seen.evidence
             if e.error and e.error.sqlstate in sqlstates
         ]
@@ -24,13 +30,14 @@ def check_of_errors(rule: str, sqlstates: frozenset[str], what: str, advice: str
 def _message(evidence: StatementEvidence, what: str) -> str:
     error = evidence.error
     assert error is not None
-    if error.violating_rows is None:
+    violation = evidence.violation
+    if error.violating_rows is None or violation is None:
         return f"{what}: {error.message}"
     keys = ""
-    if error.violating_keys:
-        more = ", ..." if error.violating_rows > len(error.violating_keys) else ""
-        keys = f" ({'; '.join(error.violating_keys)}{more})"
-    return f"{error.violating_rows:,} rows of {error.relation} {what}{keys}: {error.message}"
+    if violation.keys:
+        more = "; ..." if error.violating_rows > len(violation.keys) else ""
+        keys = f" ({'; '.join(violation.keys)}{more})"
+    return f"{error.violating_rows:,} rows of {violation.relation} {what}{keys}: {error.message}"
 
 
 def check_of_facts(rule: str, facts: Callable[[Facts], Iterable[Fact]], what: str, advice: str) -> Check:
