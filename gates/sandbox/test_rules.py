@@ -26,8 +26,16 @@ def test_rule(rule, _dbdeploy_checks):
         not_applicable(f"the policy ignores {rule}: {RULES[rule].summary}")
     findings = [f for f in _dbdeploy_checks["findings"] if f.rule == rule and not f.acknowledged]
     if findings:
-        texts = [f"{f.place or 'the migrations'}: {f.message}\n{f.hint or ''}".rstrip() for f in findings]
-        pytest.fail("\n\n".join(texts), pytrace=False)
+        pytest.fail(told(findings), pytrace=False)
+
+
+def told(findings):
+    """Each finding with its place and what to do; the first line, which the summary shows, speaks for all."""
+    texts = [f"{f.place or 'the migrations'}: {f.message}\n{f.hint or ''}".rstrip() for f in findings]
+    if len(findings) > 1:
+        objects = ", ".join(dict.fromkeys(f.object for f in findings))
+        texts.insert(0, f"{len(findings)} findings: {objects}")
+    return "\n\n".join(texts)
 
 
 @pytest.mark.dbdeploy(severity="warn")

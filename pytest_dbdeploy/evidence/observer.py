@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -96,8 +96,12 @@ class Observer:
 
     def start(self, conn: psycopg.Connection[Any]) -> None:
         """Once, before the first unit."""
-        self.monitor.prepare_threshold = 0
         objects.install(conn)
+        self._look()
+
+    def _look(self) -> None:
+        """What is there before anything is changed."""
+        self.monitor.prepare_threshold = 0
         for oid, name, kind, filenode, rows, size in self.monitor.execute(query("evidence_relations")):
             self._known[oid] = _Known(name, kind, RelationSize(rows if rows >= 0 else None, size))
             self._filenodes[oid] = filenode
@@ -105,7 +109,22 @@ class Observer:
     def end(self, conn: psycopg.Connection[Any]) -> None:
         """Once, after the last unit: nothing of ours stays in the clone."""
         if not conn.closed:
-            objects.remove(conn)
+            with suppress(psycopg.Error):  # its functions go with the session
+                objects.remove(conn)
+
+    # -- somebody else's work: a command, whose sessions and statements nobody sees -----------------------------
+
+    def others_started(self) -> None:
+        """Before the command starts."""
+        self._look()
+        self._before = self._read_states()
+        self._lsn = self._read_lsn()
+        self._poller = self._poll.enter_context(Poller(self.monitor, None))
+
+    def others_ended(self, evidence: StatementEvidence) -> StatementEvidence:
+        """After it: ``evidence`` with the locks that were seen, and what is written anew, scanned and changed since."""
+        self._poll.close()
+        return self._of_polling(self.monitor, evidence)
 
     # -- a unit ------------------------------------------------------------------------------------------------
 

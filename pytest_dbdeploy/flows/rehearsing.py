@@ -17,6 +17,7 @@ from ..db import search_path
 from ..db.tools import tools_for
 from ..db.url import DatabaseUrl
 from ..errors import DbDeployError, ToolError
+from ..evidence.observer import Observer
 from ..layouts.base import LayoutReader
 from ..model import Change, Finding, Level, LogPhase, Plan, StatementError, StatementEvidence, Unit
 from ..rehearsal import Rehearsal, difference, rehearse, written_so_far
@@ -162,14 +163,17 @@ class SandboxWork:
         seconds = 0.0
         with self.workspace.connect(copied.after, "observer", autocommit=True) as monitor:
             before = written_so_far(monitor, monitor)
-        try:
-            seconds = run_command(command, copied.after, self.settings.rootdir, step).seconds
-        except ToolError as failure:
-            error = StatementError(None, error_text(failure))
-        evidence = StatementEvidence(
-            "command", "dbdeploy.yaml", 1, command, None, seconds, transactional=False, error=error
-        )
-        with self.workspace.connect(copied.after, "observer", autocommit=True) as monitor:
+            observer = Observer(monitor, {})
+            observer.others_started()
+            try:
+                seconds = run_command(command, copied.after, self.settings.rootdir, step).seconds
+            except ToolError as failure:
+                error = StatementError(None, error_text(failure))
+            evidence = observer.others_ended(
+                StatementEvidence(
+                    "command", "dbdeploy.yaml", 1, command, None, seconds, transactional=False, error=error
+                )
+            )
             written = difference(before, written_so_far(monitor, monitor))
         return Rehearsal((evidence,), (), seconds, error.message if error else None, written)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 
 from ..model import Fact, Facts, Finding, StatementEvidence
@@ -73,9 +74,10 @@ def check_of_history(rule: str, kind: str, advice: str) -> Check:
 
 def _made_by(seen: Seen, fact: Fact) -> Responsible | None:
     """The last statement that touched the object, or names it."""
-    bare = fact.object.partition("(")[0].rpartition(".")[2].strip('"').lower()
+    bare = fact.object.partition("(")[0].rpartition(".")[2].strip('"')
+    named = re.compile(rf"(?<![\w$]){re.escape(bare)}(?![\w$])", re.IGNORECASE)
     for evidence in reversed(seen.evidence):
         touched = {one.object for one in (*evidence.created, *evidence.altered)}
-        if fact.object in touched or bare in evidence.statement.lower():
+        if fact.object in touched or named.search(evidence.statement):
             return place_of(evidence)
     return None

@@ -6,13 +6,8 @@ from collections.abc import Sequence
 
 from ..model import Change, ChangeType
 
-#: What everybody may do with an object that was given no privileges.
-_DEFAULT = {
-    "function": {("PUBLIC", "EXECUTE")},
-    "procedure": {("PUBLIC", "EXECUTE")},
-    "aggregate": {("PUBLIC", "EXECUTE")},
-    "type": {("PUBLIC", "USAGE")},
-}
+#: The one privilege that such an object has, and that everybody has on it as long as nothing else is written.
+_ONLY = {"function": "EXECUTE", "procedure": "EXECUTE", "aggregate": "EXECUTE", "type": "USAGE"}
 _ALL = "ALL"
 
 Grants = set[tuple[str, str]]
@@ -48,20 +43,14 @@ def _sides(change: Change) -> tuple[Grants, Grants]:
 
 def _grants(kind: str, lines: Sequence[str] | None) -> Grants:
     if lines is None:
-        return set(_DEFAULT.get(kind, set()))
+        return {("PUBLIC", _ONLY[kind])} if kind in _ONLY else set()
     found = set()
     for line in lines:
         role, _, words = line.rpartition(": ")
         for word in words.partition(" by ")[0].removesuffix(" (grantable)").split(", "):
-            if role:
-                found.add((role, _ALL if kind in _DEFAULT and role == "PUBLIC" and word == _ALL else word))
-    # ALL of a function is EXECUTE.
-    return {
-        (role, next(iter(_DEFAULT[kind]))[1])
-        if kind in _DEFAULT and word == _ALL and role == "PUBLIC"
-        else (role, word)
-        for role, word in found
-    }
+            if role:  # "nobody" has none
+                found.add((role, _ONLY.get(kind, _ALL) if (role, word) == ("PUBLIC", _ALL) else word))
+    return found
 
 
 def listed(grants: Grants) -> str:

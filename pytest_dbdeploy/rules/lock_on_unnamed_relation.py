@@ -27,8 +27,8 @@ def check(seen: Seen) -> list[Finding]:
     """One finding a statement and table; partitions go with their table."""
     findings = []
     for evidence in seen.evidence:
-        if "INDEX" in (evidence.tag or ""):
-            continue  # an index is named instead of its table
+        if evidence.tag is None or "INDEX" in evidence.tag:
+            continue  # a command names nothing; an index is named instead of its table
         locks = list(held(evidence))
         named = {lock.relation for lock in locks if lock.named}
         gone = {d.object for d in evidence.dropped}

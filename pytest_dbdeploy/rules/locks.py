@@ -50,10 +50,11 @@ def words(mode: str) -> str:
 
 
 def rows_of(seen: Seen, relation: str) -> int | None:
-    """Rows of a table of the clone before: counted, or else estimated."""
+    """Rows of a table of the clone before: counted, or else estimated; those of the target where a clone has no data."""
     counted = seen.facts.rows.get(relation)
+    traffic = seen.facts.traffic.get(relation)
     if counted is not None:
-        return counted
+        return max(counted, traffic.rows if traffic else 0)
     for evidence in seen.evidence:
         if relation in evidence.sizes:
             return evidence.sizes[relation].rows

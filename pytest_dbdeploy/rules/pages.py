@@ -30,6 +30,12 @@ acknowledge:
 `object` is what the finding names, or a glob. To change what the rule does for a whole environment: `policy: {{{rule}: {other}}}` (or `ignore`).
 """
 
+_INDEX = (
+    "What the migrations do to the clone is judged by these rules; each is a gate `dbdeploy/sandbox/test_rules.py::test_rule[<rule>]`.",
+    "`policy` in `dbdeploy.yaml` sets what a rule does: `block`, `warn` or `ignore`. A finding that is meant is acknowledged, see the rule's page.",
+    "Only what the pending migrations make worse counts, and nothing that happens to what they make themselves.",
+)
+
 
 def page(rule: Rule) -> str:
     """The page of a rule, in Markdown."""
@@ -40,6 +46,13 @@ def page(rule: Rule) -> str:
     return f"# {rule.name}\n\n{first} Default: `{rule.default}`.\n\n{rest}\n\n{end}"
 
 
+def index() -> str:
+    """The list of all rules, in Markdown."""
+    lines = [f"| [{r.name}]({r.name}.md) | `{r.default}` | {r.summary} |" for r in find_rules().values()]
+    return "\n".join(["# Rules", "", *_INDEX, "", "| rule | default | finds |", "|---|---|---|", *lines, ""])
+
+
 if __name__ == "__main__":
+    Path(sys.argv[1], "README.md").write_text(index(), encoding="utf-8")
     for name, one in find_rules().items():
         Path(sys.argv[1], f"{name}.md").write_text(page(one), encoding="utf-8")
