@@ -116,7 +116,8 @@ class Traffic:
 @dataclass(frozen=True, slots=True)
 class ColumnValues:
     """A column whose type changes, its rows compared by key. ``changed``: silently, in what they say; ``normalised``: only
-    in how it is written. ``samples``: (key, before, after) of some of the changed. ``problem``: why they were not compared."""
+    in how it is written. ``samples``: (key, before, after) of some of the changed. ``problem``: why they were not compared.
+    ``made_again``: the column was dropped, and another was made in its place."""
 
     column: str
     before: str
@@ -126,6 +127,7 @@ class ColumnValues:
     normalised: int = 0
     samples: tuple[tuple[str, str, str], ...] = ()
     problem: str | None = None
+    made_again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """``rows``: exact, of tables of the clone before. ``parents``: partition or inheriting table -> the table it belongs to.
+    """``rows``, ``rows_after``: exact, of tables of the clone before and after. ``parents``: partition or inheriting table -> the table it belongs to.
 
     ``traffic``: of the target; ``blockers``: tables that somebody holds in a transaction there right now. ``history``: (kind, fact).
     """
@@ -148,6 +150,7 @@ class Facts:
     lock_seconds: float = 1.0
     lock_rows: int = 10_000
     rows: Mapping[str, int] = field(default_factory=dict)
+    rows_after: Mapping[str, int] = field(default_factory=dict)
     traffic: Mapping[str, Traffic] = field(default_factory=dict)
     parents: Mapping[str, str] = field(default_factory=dict)
     blockers: tuple[Fact, ...] = ()

@@ -64,8 +64,9 @@ def test_rows_are_preserved(
 def writes(evidence, tables):
     """The place of a statement that wrote to one of ``tables``, or None."""
     written = tables & evidence.rows.keys()
-    if (evidence.tag or "").startswith("TRUNCATE"):
-        written |= {table for table in tables & set(evidence.rewritten) if names(evidence, table)}
+    # What goes with a TRUNCATE ... CASCADE was not meant by it.
+    meant = (evidence.tag or "").startswith("TRUNCATE")
+    written |= {table for table in tables & set(evidence.truncated) if names(evidence, table) or not meant}
     return f"{evidence.file}:{evidence.line}" if written else None
 
 

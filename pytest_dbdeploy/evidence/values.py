@@ -6,7 +6,8 @@ The rows before are copied beside those after, as text, into a temporary table t
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -14,7 +15,7 @@ from psycopg import sql
 
 from ..compare.names import parent_name, split_name
 from ..db.sql import query
-from ..model import Change, ChangeType, ColumnValues
+from ..model import Change, ChangeType, ColumnValues, StatementEvidence
 
 _MOST_SAMPLES = 5
 _MOST_BYTES = 2 * 1024**3
@@ -31,24 +32,42 @@ end $same$
 
 
 def changed_values(
-    before: psycopg.Connection[Any], after: psycopg.Connection[Any], changes: Sequence[Change]
+    before: psycopg.Connection[Any],
+    after: psycopg.Connection[Any],
+    changes: Sequence[Change],
+    made_again: Mapping[str, tuple[str, str]],
 ) -> tuple[ColumnValues, ...]:
-    """One entry a column whose type changes. Both on the clone's server; ``after`` may write, and is rolled back.
+    """One entry a column whose type changes, or that was made again. Both on the clone's server; ``after`` may write, and is
+    rolled back. ``made_again``: column -> its types before and after.
 
     What cannot be compared (no primary key, too large, a row that is gone) has a ``problem``, or is left out of the counts.
     """
     renamed = {(c.after or {}).get("name"): c.object for c in changes if c.change is ChangeType.RENAMED}
     found = []
-    for change in _retyped(changes):
-        old = _old_name(change.object, renamed)
-        was, now = str((change.before or {})["type"]), str((change.after or {})["type"])
+    columns = {
+        c.object: (str((c.before or {})["type"]), str((c.after or {})["type"])) for c in _retyped(changes)
+    }
+    for column, types in {**columns, **made_again}.items():
         try:
             with after.transaction(force_rollback=True):
-                found.append(_compare(before, after, (old, change.object), (was, now)))
+                one = _compare(before, after, (_old_name(column, renamed), column), types)
         except psycopg.Error as error:
-            problem = error.diag.message_primary or str(error)
-            found.append(ColumnValues(change.object, was, now, problem=problem))
+            one = ColumnValues(column, *types, problem=error.diag.message_primary or str(error))
+        found.append(replace(one, made_again=column in made_again))
     return tuple(found)
+
+
+def columns_made_again(
+    evidence: Sequence[StatementEvidence],
+    before: Mapping[str, Mapping[str, Any]],
+    after: Mapping[str, Mapping[str, Any]],
+) -> dict[str, tuple[str, str]]:
+    """Columns that a statement dropped and that are there all the same: column -> types. Parameters: columns of the snapshots."""
+    gone = {d.object for e in evidence for d in e.dropped if d.kind == "column"}
+    return {
+        column: (str(before[column].get("type")), str(after[column].get("type")))
+        for column in sorted(gone & before.keys() & after.keys())
+    }
 
 
 def _retyped(changes: Sequence[Change]) -> Iterator[Change]:

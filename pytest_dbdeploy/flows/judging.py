@@ -13,7 +13,7 @@ from ..compare.snapshot import Snapshot, read_identities
 from ..db.url import DatabaseUrl
 from ..errors import DbDeployError
 from ..evidence.facts import clone_facts, parents, target_facts
-from ..evidence.values import changed_values
+from ..evidence.values import changed_values, columns_made_again
 from ..model import Change, Fact, Facts, Finding, Plan, StatementEvidence
 from ..rules import Seen, findings_of, judge
 from .workspace import Workspace
@@ -34,10 +34,10 @@ def judge_rehearsal(
     urls: tuple[DatabaseUrl, DatabaseUrl, DatabaseUrl],
     snapshots: tuple[Snapshot, Snapshot],
     evidence: Sequence[StatementEvidence],
-    rows: Mapping[str, int],
+    rows: tuple[Mapping[str, int], Mapping[str, int]],
     files: Mapping[str, str],
 ) -> Judgement:
-    """``urls``: target, clone before, clone after. ``rows``: of the clone before."""
+    """``urls``: target, clone before, clone after. ``rows``: of the clone before and after."""
     settings = workspace.settings
     before, after = snapshots
     with (
@@ -48,11 +48,13 @@ def judge_rehearsal(
     facts = Facts(
         lock_seconds=settings.thresholds.lock_seconds,
         lock_rows=settings.thresholds.lock_rows,
-        rows=rows,
+        rows=rows[0],
+        rows_after=rows[1],
         parents=parents(before.objects.get("table", {})),
         history=_history(plan),
     )
-    facts = _of_clone(workspace, urls[1], urls[2], facts, plan, changes, evidence)
+    again = columns_made_again(evidence, before.objects.get("column", {}), after.objects.get("column", {}))
+    facts = _of_clone(workspace, urls[1], urls[2], facts, plan, changes, evidence, again)
     facts = _of_target(workspace, urls[0], facts)
     judged = findings_of(Seen(changes, evidence, facts), plan.policy, settings.acknowledge, files=files)
     marked = judge(changes, plan.policy, settings.acknowledge, files=files, evidence=evidence)
@@ -67,13 +69,14 @@ def _of_clone(
     plan: Plan,
     changes: Sequence[Change],
     evidence: Sequence[StatementEvidence],
+    again: Mapping[str, tuple[str, str]],
 ) -> Facts:
     with (
         workspace.connect(before, "facts", read_only=True) as was,
         workspace.connect(after, "facts") as now,  # values are compared in temporary tables, rolled back
     ):
         found = clone_facts(was, now, evidence, everything=plan.command is not None)
-        values = changed_values(was, now, changes)
+        values = changed_values(was, now, changes, again)
         now.rollback()
     samples = workspace.settings.reports.samples
     shown = tuple(replace(one, samples=_presentable(one.samples, samples)) for one in values)

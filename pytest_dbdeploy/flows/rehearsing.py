@@ -79,7 +79,7 @@ class SandboxWork:
             (self.target, copied.before, copied.after),
             (before, after),
             rehearsal.evidence,
-            counts["before"],
+            (counts["before"], counts["after"]),
             self._files(),
         )
         changes = judged.changes

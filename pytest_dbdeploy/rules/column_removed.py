@@ -31,7 +31,7 @@ from __future__ import annotations
 
 from ..compare.names import parent_name
 from ..model import Change, ChangeType, Finding, Severity
-from .base import Rule, Seen, found, responsible
+from .base import Rule, Seen, found, place_of, responsible
 
 
 def check(seen: Seen) -> list[Finding]:
@@ -42,7 +42,25 @@ def check(seen: Seen) -> list[Finding]:
         _finding(change, seen)
         for change in removed
         if change.kind == "column" and parent_name(change.object) not in gone
-    ]
+    ] + _made_again(seen)
+
+
+def _made_again(seen: Seen) -> list[Finding]:
+    """Columns that a statement drops and that are there all the same, but for those that were filled from the old ones."""
+    findings = []
+    for values in seen.facts.values:
+        if not values.made_again or (values.unchanged + values.normalised and not values.changed):
+            continue
+        if values.changed:
+            total = values.changed + values.unchanged + values.normalised
+            what = f"{values.changed:,} of its {total:,} values are others"
+        else:
+            what = f"whether its values stay is not known: {values.problem or 'the table has no rows here'}"
+        by = next((e for e in seen.evidence if any(d.object == values.column for d in e.dropped)), None)
+        message = f"column {values.column} is dropped and made again, and {what}"
+        advice = "Change the column instead (ALTER COLUMN ... TYPE), or fill the new one from the old one before that is dropped."
+        findings.append(found(RULE.name, values.column, message, advice, place_of(by) if by else None))
+    return findings
 
 
 def _finding(change: Change, seen: Seen) -> Finding:

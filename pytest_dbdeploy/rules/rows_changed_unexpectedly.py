@@ -1,4 +1,4 @@
-"""A statement changes rows of a table that existed before and that it does not name.
+"""A statement updates, deletes or truncates rows of a table that existed before and that it does not name.
 
 ## Why it hurts
 
@@ -32,19 +32,12 @@ def check(seen: Seen) -> list[Finding]:
     for evidence in seen.evidence:
         if not (evidence.tag or "").startswith(_SAYS):
             continue
-        for table in (*evidence.rows, *evidence.truncated):
+        changed = [table for table, rows in evidence.rows.items() if rows.updated or rows.deleted]
+        for table in (*changed, *evidence.truncated):
             if table in made or _says(seen, evidence, table):
                 continue
             rows = evidence.rows.get(table, RowCounts())
-            parts = [
-                f"{n:,} {w}"
-                for n, w in (
-                    (rows.inserted, "inserted"),
-                    (rows.updated, "updated"),
-                    (rows.deleted, "deleted"),
-                )
-                if n
-            ]
+            parts = [f"{n:,} {w}" for n, w in ((rows.updated, "updated"), (rows.deleted, "deleted")) if n]
             what = f"{', '.join(parts)} rows of {table}" if parts else f"{table} is emptied"
             message = f"{what} by a statement that does not name it"
             advice = "A CASCADE or a trigger does it: say it in a statement of its own where it is meant."

@@ -37,7 +37,7 @@ Steps 2 and 3, and the rename, still remove a name that was there: acknowledge t
 from __future__ import annotations
 
 from ..model import ChangeType, Finding, Severity
-from .base import Rule, Seen, found, responsible
+from .base import Rule, Seen, found, place_of, responsible
 
 
 def check(seen: Seen) -> list[Finding]:
@@ -60,6 +60,19 @@ def check(seen: Seen) -> list[Finding]:
                 f"(CREATE VIEW {change.object} AS SELECT * FROM <new name>)."
             )
         findings.append(found(RULE.name, change.object, message, advice, where))
+    return findings + _made_again(seen)
+
+
+def _made_again(seen: Seen) -> list[Finding]:
+    """Tables that a statement drops and that are there all the same, with fewer rows than before."""
+    findings = []
+    for evidence in seen.evidence:
+        for one in evidence.dropped:
+            rows, now = seen.facts.rows.get(one.object), seen.facts.rows_after.get(one.object)
+            if one.kind == "table" and rows and now is not None and now < rows:
+                message = f"table {one.object} is dropped and made again, with {now:,} of its {rows:,} rows"
+                advice = "Alter it instead of making it anew, or fill the new one from the old one before that is dropped."
+                findings.append(found(RULE.name, one.object, message, advice, place_of(evidence)))
     return findings
 
 

@@ -67,7 +67,7 @@ def compared(pair, kind, values, new, using, *, key="id int primary key"):
                 conn.execute("insert into t values (%s, %s)", [number, value])
         other.execute(f"alter table t alter c type {new}" + (f" using {using}" if using else ""))
         changes = diff(read_snapshot(one), read_snapshot(other))
-        return changed_values(one, other, changes)
+        return changed_values(one, other, changes, {})
 
 
 @pytest.mark.parametrize(

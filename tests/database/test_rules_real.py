@@ -11,7 +11,7 @@ from pytest_dbdeploy.compare.snapshot import read_identities, read_snapshot
 from pytest_dbdeploy.db.connect import connect
 from pytest_dbdeploy.db.splitter import split
 from pytest_dbdeploy.evidence.facts import clone_facts, parents
-from pytest_dbdeploy.evidence.values import changed_values
+from pytest_dbdeploy.evidence.values import changed_values, columns_made_again
 from pytest_dbdeploy.model import Facts, Migration
 from pytest_dbdeploy.rehearsal import rehearse
 from pytest_dbdeploy.rules import Seen, findings_of
@@ -86,11 +86,13 @@ def judged(template):
         with connect(before, purpose="before") as was, connect(after, purpose="after") as now:
             old, new = read_snapshot(was), read_snapshot(now)
             changes = diff_with_renames(old, new, read_identities(was), read_identities(now))
+            columns = old.objects["column"], new.objects["column"]
             facts = Facts(
                 rows=count_rows(was, user_tables(was)),
+                rows_after=count_rows(now, user_tables(now)),
                 parents=parents(old.objects["table"]),
                 **clone_facts(was, now, rehearsal.evidence, everything=False),
-                values=changed_values(was, now, changes),
+                values=changed_values(was, now, changes, columns_made_again(rehearsal.evidence, *columns)),
                 **{"lock_seconds": 30.0, **thresholds},
             )
         go.rehearsal, go.changes = rehearsal, changes
@@ -152,6 +154,10 @@ BLOCKED = {
     "alter table child add foreign key (id) references attic.old": {("foreign-key-orphans", "public.child")},
     "alter table t alter b type int using c::int": {("column-type-incompatible", "m0")},
     "update t set n = 1.5 where id < 4; alter table t alter n type int": {("column-type-incompatible", "public.t.n")},
+    "drop table child; create table child (id serial primary key, t_id int references t on delete cascade, who text default 'x')": {
+        ("table-removed", "public.child"),
+    },
+    "alter table t drop column d, add column d amount": {("column-type-incompatible", "public.t.d")},
     "alter table guarded disable row level security": {("rls-disabled", "public.guarded")},
     "alter table t enable row level security": {("rls-enabled-without-policy", "public.t")},
     "revoke select on v from public": {("privilege-lost", "public.v")},
@@ -233,6 +239,8 @@ HARMLESS = [
     "alter table p rename to parent; create view p as select * from parent",
     "alter table t alter column a set statistics 500",
     "analyze t",
+    "alter table child add column n text; update child set n = who; alter table child drop column who; alter table child rename column n to who; "
+    "alter table child alter who set default 'x'",
     "delete from parts where id = 1; update parts set id = 7 where id = 2",
 ]
 

@@ -58,6 +58,25 @@ def test_every_file_of_the_package_with_a_rule_is_found():
     assert set(RULES) == files
 
 
+BLOCK = """
+table-removed column-removed primary-key-removed schema-removed view-removed function-removed type-removed enum-value-removed
+object-dropped-implicitly table-renamed column-renamed column-type-incompatible not-null-added-without-default
+constraint-fails-on-data unique-fails-on-data foreign-key-orphans lock-blocks-reads lock-blocks-writes privilege-lost
+privilege-widened rls-disabled rls-enabled-without-policy sequence-behind-max routine-broken rows-changed-unexpectedly
+index-invalid-left migration-edited migration-late migration-missing
+"""
+WARN = """
+column-type-rewrites table-rewritten index-rebuilt scanned-under-lock lock-on-unnamed-relation lock-held-across-statements
+index-not-concurrent constraint-not-valid-left default-removed trigger-disabled serial-sequence-still-int int4-key-headroom
+statistics-lost constraint-removed many-rows-written
+"""
+
+
+def test_each_rule_blocks_or_warns_as_documented():
+    expected = dict.fromkeys(BLOCK.split(), "block") | dict.fromkeys(WARN.split(), "warn")
+    assert {name: str(rule.default) for name, rule in RULES.items()} == expected
+
+
 @pytest.mark.parametrize("rule", sorted(RULES))
 def test_every_rule_has_a_page_that_names_it_and_shows_the_safe_way(rule):
     text = (ROOT / "docs" / "rules" / f"{rule}.md").read_text("utf-8")
