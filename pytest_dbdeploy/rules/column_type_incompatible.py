@@ -29,7 +29,7 @@ def check(seen: Seen) -> list[Finding]:
     """One finding a column whose values change, and one a change of type that fails on values."""
     findings = []
     for values in seen.facts.values:
-        if not values.changed and not (values.made_again and values.problem):
+        if not values.changed or values.made_again:
             continue
         change = next(
             (c for c in seen.changes if c.object == values.column and c.change is ChangeType.MODIFIED), None
@@ -49,15 +49,8 @@ def check(seen: Seen) -> list[Finding]:
 
 
 def _message(values: ColumnValues) -> str:
-    if values.problem:
-        return f"column {values.column} is dropped and made again; whether it has its values is not known: {values.problem}"
     total = values.changed + values.normalised + values.unchanged
-    how = (
-        "it is dropped and made again"
-        if values.made_again
-        else f"the change from {values.before} to {values.after}"
-    )
-    text = f"{values.changed:,} of {total:,} values of {values.column} are others after {how}"
+    text = f"{values.changed:,} of {total:,} values of {values.column} are others after the change from {values.before} to {values.after}"
     samples = [f"{key}: {old} -> {new}" if old or new else key for key, old, new in values.samples]
     return f"{text} (table {parent_name(values.column)}{'; ' if samples else ''}{', '.join(samples)})"
 

@@ -1,4 +1,4 @@
-"""One statement updates or deletes more than `thresholds.lock_rows` rows of a table that existed before.
+"""One statement updates, deletes or truncates more than `thresholds.lock_rows` rows of a table that existed before.
 
 ## Why it hurts
 
@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from ..model import Finding, Severity
 from .base import Rule, Seen, found, place_of
+from .locks import rows_of
 
 
 def check(seen: Seen) -> list[Finding]:
@@ -36,6 +37,12 @@ def check(seen: Seen) -> list[Finding]:
             message = f"{' and '.join(parts)} rows of {table} by one statement, in {evidence.duration_seconds:.1f} s on the clone"
             advice = "Write in batches of some thousand rows, each in a transaction of its own."
             findings.append(found(RULE.name, table, message, advice, place_of(evidence)))
+        for table in evidence.truncated:
+            rows_before = rows_of(seen, table) or 0
+            if rows_before > seen.facts.lock_rows:
+                message = f"all {rows_before:,} rows of {table} are truncated"
+                advice = "Make sure that nobody needs them any more: keep a copy, or move the table out of reach first."
+                findings.append(found(RULE.name, table, message, advice, place_of(evidence)))
     return findings
 
 

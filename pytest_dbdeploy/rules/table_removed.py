@@ -64,12 +64,12 @@ def check(seen: Seen) -> list[Finding]:
 
 
 def _made_again(seen: Seen) -> list[Finding]:
-    """Tables that a statement drops and that are there all the same, with fewer rows than before."""
+    """Tables that a statement drops and that are there all the same, but for those whose rows were copied."""
     findings = []
     for evidence in seen.evidence:
         for one in evidence.dropped:
             rows, now = seen.facts.rows.get(one.object), seen.facts.rows_after.get(one.object)
-            if one.kind == "table" and rows and now is not None and now < rows:
+            if one.kind == "table" and rows is not None and now is not None and not now >= rows > 0:
                 message = f"table {one.object} is dropped and made again, with {now:,} of its {rows:,} rows"
                 advice = "Alter it instead of making it anew, or fill the new one from the old one before that is dropped."
                 findings.append(found(RULE.name, one.object, message, advice, place_of(evidence)))

@@ -26,11 +26,7 @@ from .removing import changes_of
 
 def check(seen: Seen) -> list[Finding]:
     """One finding a relation whose old name leads nowhere."""
-    there = {
-        c.object
-        for c in seen.changes
-        if c.change is ChangeType.ADDED and c.kind in ("view", "table", "foreign table")
-    }
+    there = {c.object for c in changes_of(seen, ("view",), ChangeType.ADDED)}
     kinds = (
         "schema",
         "table",

@@ -1,4 +1,4 @@
-"""A view or materialized view that was there is gone after the migrations.
+"""A view or materialized view that was there, or a column of one, is gone after the migrations.
 
 ## Why it hurts
 
@@ -17,22 +17,23 @@ DROP VIEW old_users;  -- a later release
 
 from __future__ import annotations
 
-from ..model import ChangeType, Severity
+from ..model import Change, ChangeType, Severity
 from .base import Rule
 from .removing import check_of
 
 _ADVICE = "The application that runs now still asks for it: replace it (CREATE OR REPLACE VIEW), or drop it in a later migration."
 
+
+def _message(change: Change) -> str:
+    return f"{'column of a view' if change.kind == 'view column' else change.kind} {change.object} is removed"
+
+
 RULE = Rule(
     "view-removed",
     Severity.BLOCK,
-    "a view or materialized view is removed",
+    "a view, materialized view, or a column of one, is removed",
     check_of(
-        "view-removed",
-        ("view", "materialized view"),
-        ChangeType.REMOVED,
-        lambda c: f"{c.kind} {c.object} is removed",
-        _ADVICE,
+        "view-removed", ("view", "materialized view", "view column"), ChangeType.REMOVED, _message, _ADVICE
     ),
     "public.active_users",
 )

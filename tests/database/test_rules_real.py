@@ -157,7 +157,12 @@ BLOCKED = {
     "drop table child; create table child (id serial primary key, t_id int references t on delete cascade, who text default 'x')": {
         ("table-removed", "public.child"),
     },
-    "alter table t drop column d, add column d amount": {("column-type-incompatible", "public.t.d")},
+    "alter table t drop column d, add column d amount": {("column-removed", "public.t.d")},
+    "alter table attic.old add x int; commit; alter table attic.old rename to older; create table attic.old (id int primary key)": {
+        ("table-renamed", "attic.old"),
+    },
+    "drop table attic.old; create table attic.old (id int primary key)": {("table-removed", "attic.old")},
+    "drop view v; create view v as select id from t; grant select on v to public": {("view-removed", "public.v.a")},
     "alter table guarded disable row level security": {("rls-disabled", "public.guarded")},
     "alter table t enable row level security": {("rls-enabled-without-policy", "public.t")},
     "revoke select on v from public": {("privilege-lost", "public.v")},
