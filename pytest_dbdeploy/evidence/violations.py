@@ -16,8 +16,12 @@ from psycopg import sql
 from ..compare.names import quoted
 from ..db.sql import query
 from ..model import Migration, StatementError, StatementRef, Unit, Violation
+from . import casting
 
 NOT_NULL, FOREIGN_KEY, UNIQUE, CHECK, EXCLUSION = "23502", "23503", "23505", "23514", "23P01"
+_CONSTRAINTS = frozenset({NOT_NULL, FOREIGN_KEY, UNIQUE, CHECK, EXCLUSION})
+#: The class of errors that values themselves make.
+DATA_EXCEPTION = "22"
 _MOST_KEYS = 20
 _SECONDS = 20
 
@@ -53,24 +57,36 @@ def violations(
 
     ``conn``: autocommit, the failed unit rolled back; nothing of what is done here stays.
     """
-    if place is None or error.sqlstate not in (NOT_NULL, FOREIGN_KEY, UNIQUE, CHECK, EXCLUSION):
+    converts = (error.sqlstate or "").startswith(DATA_EXCEPTION) and ref is not None
+    if not converts and (place is None or error.sqlstate not in _CONSTRAINTS):
         return error, None
-    table = sql.Identifier(*place.table)
-    relation = ".".join(quoted(part) for part in place.table)
+    relation = ".".join(quoted(part) for part in place.table) if place else None
+    failing = migrations[ref.migration].statements[ref.index].sql if ref else None
     try:
         with conn.transaction(force_rollback=True):
             conn.execute(f"set local statement_timeout = '{_SECONDS}s'".encode())
             if ref is not None and unit.transactional:
                 for earlier in unit.statements[: unit.statements.index(ref)]:
                     conn.execute(migrations[earlier.migration].statements[earlier.index].sql.encode())
-            failing = migrations[ref.migration].statements[ref.index].sql if ref else None
-            condition = _condition(conn, place, table, error.sqlstate, failing)
-            if condition is None:
-                return error, Violation(relation)
-            count, keys = _rows(conn, place.table, table, condition)
+            found = _at_fault(conn, place, error.sqlstate or "", failing)
+            if found is None:
+                return error, Violation(relation) if relation else None
+            table, condition = found
+            relation = ".".join(quoted(part) for part in table)
+            count, keys = _rows(conn, table, sql.Identifier(*table), condition)
     except psycopg.Error:
-        return error, Violation(relation)
+        return error, Violation(relation) if relation else None
     return replace(error, violating_rows=count), Violation(relation, keys)
+
+
+def _at_fault(
+    conn: psycopg.Connection[Any], place: Place | None, sqlstate: str, failing: str | None
+) -> tuple[tuple[str, str], sql.Composable] | None:
+    """(schema and table, what is true of a violating row ``t``)."""
+    if place is None or sqlstate.startswith(DATA_EXCEPTION):
+        return casting.condition(conn, failing) if failing else None
+    condition = _condition(conn, place, sql.Identifier(*place.table), sqlstate, failing)
+    return None if condition is None else (place.table, condition)
 
 
 def _condition(

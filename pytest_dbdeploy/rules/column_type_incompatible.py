@@ -21,6 +21,7 @@ from __future__ import annotations
 from ..compare.names import parent_name
 from ..model import ChangeType, ColumnValues, Finding, Severity
 from .base import Rule, Seen, found, place_of, responsible
+from .failing import error_message
 
 _ADVICE = "Keep the old column beside a new one until what becomes of these values is decided."
 
@@ -43,8 +44,9 @@ def check(seen: Seen) -> list[Finding]:
             and (error.sqlstate or "").startswith("22")
             and (evidence.statement.lstrip()[:5].upper() == "ALTER")
         ):
-            message = f"values do not fit the new type: {error.message}"
-            findings.append(found(RULE.name, evidence.migration, message, _ADVICE, place_of(evidence)))
+            message = error_message(evidence, "do not fit the new type")
+            table = evidence.violation.relation if evidence.violation else evidence.migration
+            findings.append(found(RULE.name, table, message, _ADVICE, place_of(evidence)))
     return findings
 
 

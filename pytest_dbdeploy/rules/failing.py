@@ -17,7 +17,7 @@ def check_of_errors(rule: str, sqlstates: frozenset[str], what: str, advice: str
             found(
                 rule,
                 e.violation.relation if e.violation else e.migration,
-                _message(e, what),
+                error_message(e, what),
                 advice,
                 place_of(e),
             )
@@ -28,7 +28,8 @@ def check_of_errors(rule: str, sqlstates: frozenset[str], what: str, advice: str
     return check
 
 
-def _message(evidence: StatementEvidence, what: str) -> str:
+def error_message(evidence: StatementEvidence, what: str) -> str:
+    """What the server said of a statement that failed, with the rows at fault. ``what``: what is wrong with them."""
     error = evidence.error
     assert error is not None
     violation = evidence.violation

@@ -155,6 +155,9 @@ FAILURES = {
     "exclusion": ("alter table t add constraint k exclude using gist (r with &&)", "23P01", 10, "id=1"),
     "validate": ("alter table t add constraint k check (a > 0) not valid; alter table t validate constraint k", "23514", 3, "id=3"),
     "after a change in the same transaction": ("update t set a = id; update t set a = 1 where id = 2; alter table t add unique (a)", "23505", 2, "id=1"),
+    "values too long for a new type": ("alter table t alter b type varchar(10); update t set b = repeat('y', id); alter table t alter b type varchar(4)", "22001", 6, "id=5"),
+    "values that are no numbers": ("alter table t add w text; update t set w = case when id < 4 then id::text when id > 5 then 'x' end; alter table t alter column w set data type int using (w || '')::int", "22P02", 5, "id=6"),
+    "numbers out of range": ("update t set s = 40000 where id > 8; alter table t alter s type smallint", "22003", 2, "id=9"),
     "inside a block": ("do $$ begin alter table t add constraint k unique (a); end $$", "23505", 10, "id=1"),
 }  # fmt: skip
 
@@ -165,6 +168,7 @@ def test_a_failure_on_data_says_how_many_rows_and_which(run, database, name):
     failed = run(script).evidence[-1]
     assert (failed.error.sqlstate, failed.violation.relation) == (sqlstate, "public.t")
     assert (failed.error.violating_rows, failed.violation.keys[0]) == (count, first)
+    assert len(failed.violation.keys) == count
     assert rows(database, "select count(*), count(b) from t") == [(10, 5)]
 
 
