@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -22,15 +22,18 @@ def clone_facts(
     before: psycopg.Connection[Any],
     after: psycopg.Connection[Any],
     evidence: Sequence[StatementEvidence],
+    tables: Collection[str],
     *,
     everything: bool,
 ) -> dict[str, tuple[Fact, ...]]:
     """Fields of ``Facts`` by name. Both on the clone's server, by a superuser, in transactions that see one state.
 
+    ``tables``: those that were there before, as they are called now; what is so of others, which the plan makes, hurts nobody.
     ``everything``: look at all sequences, as when nobody saw the statements; else at those whose table was touched.
     """
     touched = None if everything else _touched(evidence)
-    was, now = _sequences(before), _sequences(after)
+    was, now = _sequences(before), [row for row in _sequences(after) if row[1] in tables]
+    policies = (fact for fact in _facts(after, "facts_without_policy") if fact.object in tables)
     return {
         "sequences_behind": _newly(_behind(before, was, touched), _behind(after, now, touched)),
         "sequences_still_int": _newly(_still_int(was), _still_int(now)),
@@ -39,9 +42,7 @@ def clone_facts(
         "invalid_indexes": _newly(
             _facts(before, "facts_invalid_indexes"), _facts(after, "facts_invalid_indexes")
         ),
-        "without_policy": _newly(
-            _facts(before, "facts_without_policy"), _facts(after, "facts_without_policy")
-        ),
+        "without_policy": _newly(_facts(before, "facts_without_policy"), policies),
     }
 
 

@@ -13,8 +13,9 @@ from ..compare.snapshot import Snapshot, read_identities
 from ..db.url import DatabaseUrl
 from ..errors import DbDeployError
 from ..evidence.facts import clone_facts, parents, target_facts
+from ..evidence.observer import BLOCK_WRITES
 from ..evidence.values import changed_values, columns_made_again
-from ..model import Change, Fact, Facts, Finding, Plan, StatementEvidence
+from ..model import Change, ChangeType, Fact, Facts, Finding, Plan, StatementEvidence
 from ..rules import Seen, findings_of, judge
 from .workspace import Workspace
 
@@ -56,6 +57,7 @@ def judge_rehearsal(
     again = columns_made_again(evidence, before.objects.get("column", {}), after.objects.get("column", {}))
     facts = _of_clone(workspace, urls[1], urls[2], facts, plan, changes, evidence, again)
     facts = _of_target(workspace, urls[0], facts)
+    workspace.record.notes += _waiting(evidence, facts)
     judged = findings_of(Seen(changes, evidence, facts), plan.policy, settings.acknowledge, files=files)
     marked = judge(changes, plan.policy, settings.acknowledge, files=files, evidence=evidence)
     return Judgement(marked, judged.findings, judged.unused)
@@ -75,7 +77,11 @@ def _of_clone(
         workspace.connect(before, "facts", read_only=True) as was,
         workspace.connect(after, "facts") as now,  # values are compared in temporary tables, rolled back
     ):
-        found = clone_facts(was, now, evidence, everything=plan.command is not None)
+        tables = {
+            *facts.rows,
+            *(str((c.after or {}).get("name")) for c in changes if c.change is ChangeType.RENAMED),
+        }
+        found = clone_facts(was, now, evidence, tables, everything=plan.command is not None)
         values = changed_values(was, now, changes, again)
         now.rollback()
     samples = workspace.settings.reports.samples
@@ -99,6 +105,16 @@ def _of_target(workspace: Workspace, target: DatabaseUrl, facts: Facts) -> Facts
         traffic, blockers = target_facts(conn)
         return replace(facts, traffic=traffic, blockers=blockers)
     return facts
+
+
+def _waiting(evidence: Sequence[StatementEvidence], facts: Facts) -> list[str]:
+    """Who is in the way of the plan's locks on the target right now."""
+    locked = {lock.relation: lock.mode for e in evidence for lock in e.locks if lock.mode in BLOCK_WRITES}
+    return [
+        f"{blocker.object} is in use on the target: {locked[blocker.object]} would wait for {blocker.text}"
+        for blocker in facts.blockers
+        if blocker.object in locked
+    ]
 
 
 def _history(plan: Plan) -> tuple[tuple[str, Fact], ...]:

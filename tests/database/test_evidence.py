@@ -4,7 +4,8 @@ import pytest
 
 from pytest_dbdeploy.db.connect import connect
 from pytest_dbdeploy.db.splitter import split
-from pytest_dbdeploy.model import DroppedObject, Migration, RowCounts, TouchedObject
+from pytest_dbdeploy.evidence.observer import Observer
+from pytest_dbdeploy.model import DroppedObject, Migration, RowCounts, StatementEvidence, TouchedObject
 from pytest_dbdeploy.rehearsal import rehearse
 from pytest_dbdeploy.units import initial_units
 
@@ -141,6 +142,29 @@ def test_statements_that_no_transaction_takes_are_watched_from_outside(run):
     assert "public.t" not in {k.relation for k in reindex.locks if k.mode == "AccessExclusiveLock"}
     assert [(k.relation, k.mode) for k in alter.locks] == [("public.t", "AccessExclusiveLock")]
     assert [unit.transactional for unit in found.units] == [False, False, False]
+
+
+def test_what_a_command_does_is_seen_from_outside(database):
+    with (
+        connect(database, purpose="test", autocommit=True) as other,
+        connect(database, purpose="monitor", autocommit=True) as monitor,
+    ):
+        other.execute(SCHEMA + "analyze")
+        observer = Observer(monitor, {})
+        observer.others_started()
+        with other.transaction():
+            other.execute(
+                "alter table t alter s type bigint; delete from p where id > 7; alter table t add check (s > 0)"
+            )
+            other.execute("select pg_sleep(0.2)")
+        other.execute("select pg_stat_force_next_flush()")
+        found = observer.others_ended(
+            StatementEvidence("command", "dbdeploy.yaml", 1, "make migrate", None, 1.0, False)
+        )
+    assert found.rewritten == ("public.t",)
+    assert found.rows == {"public.p": RowCounts(deleted=3)}
+    assert ("public.t", "AccessExclusiveLock", False) in {(k.relation, k.mode, k.named) for k in found.locks}
+    assert found.sizes["public.t"].rows == 10
 
 
 # -- errors

@@ -217,13 +217,21 @@ def short(names):
     return " ".join(sorted(name.removeprefix("public.") for name in names))
 
 
-@pytest.mark.parametrize(
-    ("statement", "locks", "rewritten", "rebuilt", "scanned"), CASES, ids=[c[0] for c in CASES]
-)
-def test_locks_rewrites_and_scans_are_what_the_server_did(
-    sessions, server, statement, locks, rewritten, rebuilt, scanned
-):
-    conn, monitor = sessions(server)
+EACH = pytest.mark.parametrize("case", CASES, ids=[case[0] for case in CASES])
+
+
+@EACH
+def test_locks_rewrites_and_scans_are_what_the_server_did(sessions, postgres17, case):
+    as_the_server_did(*sessions(postgres17), *case)
+
+
+@pytest.mark.slow
+@EACH
+def test_locks_rewrites_and_scans_are_what_any_version_did(sessions, server, case):
+    as_the_server_did(*sessions(server), *case)
+
+
+def as_the_server_did(conn, monitor, statement, locks, rewritten, rebuilt, scanned):
     found, oracle = observed(conn, monitor, statement)
     assert {(lock.relation, lock.mode) for lock in found.locks} == oracle
     strongest = {}
