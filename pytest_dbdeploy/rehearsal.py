@@ -115,7 +115,7 @@ def _run_all(
         except StatementFailed as failure:
             observer.unit_failed()
             parts = _split(attempt, failure)
-            if alone and parts is not None:
+            if alone:  # as it was asked for
                 parts = [unit]
                 outside.add(unit)
             if parts is None:
