@@ -105,11 +105,11 @@ def _run_all(
 
     while queue:
         unit = queue.pop(0)
-        if _may_be_refused(unit, migrations):
-            count_rows()
         # What asks for no transaction is tried in one: it is the same for the server, and can be looked at from inside.
         alone = not unit.transactional and unit not in outside
         attempt = replace(unit, transactional=True) if alone else unit
+        if alone or _may_be_refused(unit, migrations):
+            count_rows()
         try:
             run_unit(conn, attempt, migrations, recorder, observer)
         except StatementFailed as failure:
@@ -127,9 +127,8 @@ def _run_all(
                 return done, [unit, *queue], str(failure), written
             outside.update(part for part in parts if not part.transactional)
             queue = parts + queue
-            before = written_so_far(
-                conn, observer.monitor
-            )  # what was rolled back is counted by the server too
+            # The server counts what was rolled back, too.
+            before = written_so_far(conn, observer.monitor)
             continue
         observer.unit_ended()
         done.append(unit)
