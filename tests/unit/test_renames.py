@@ -5,7 +5,7 @@ from pytest_dbdeploy.compare.snapshot import Snapshot
 
 
 def snapshot(table="public.orders", column="total", *, index="public.orders_total", kind="integer"):
-    schema, _, bare = table.partition(".")
+    _, _, bare = table.partition(".")
     return Snapshot(
         170000,
         {
