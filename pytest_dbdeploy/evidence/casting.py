@@ -49,11 +49,11 @@ def condition(conn: psycopg.Connection[Any], statement: str) -> tuple[tuple[str,
     if len(changed) != 1:
         return None
     using = _USING.search(statement)
-    value = sql.SQL(using[1]) if using else sql.Identifier(changed[0])  # type: ignore[arg-type]  # the migration's own words
+    value = sql.SQL(using[1]) if using else sql.Identifier(changed[0])
     conn.execute(
         sql.SQL(_FAILS).format(
             table=sql.Identifier(*table),
-            kind=sql.SQL(after[changed[0]]),  # type: ignore[arg-type]  # as the server prints it
+            kind=sql.SQL(after[changed[0]]),
             value=value,
             alias=sql.Identifier(table[1]),
         )

@@ -150,6 +150,7 @@ def test_what_a_command_does_is_seen_from_outside(database):
         connect(database, purpose="monitor", autocommit=True) as monitor,
     ):
         other.execute(SCHEMA + "analyze")
+        other.execute("select pg_stat_force_next_flush()")
         observer = Observer(monitor, {})
         observer.others_started()
         with other.transaction():
