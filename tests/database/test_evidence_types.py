@@ -213,13 +213,13 @@ def verdict_of(conn, monitor, old, new):
     return "metadata"
 
 
-@pytest.mark.parametrize(("old", "new", "verdict"), cases())
+@pytest.mark.parametrize(("old", "new", "verdict"), list(cases()))
 def test_the_verdict_on_a_change_of_type_is_what_the_server_does(sessions, postgres17, old, new, verdict):
     assert verdict_of(*sessions(postgres17), old, new) == verdict
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("old", "new", "verdict"), cases())
+@pytest.mark.parametrize(("old", "new", "verdict"), list(cases()))
 def test_the_verdict_on_a_change_of_type_is_the_same_on_any_version(sessions, server, old, new, verdict):
     assert verdict_of(*sessions(server), old, new) == verdict
 

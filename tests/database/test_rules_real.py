@@ -245,7 +245,7 @@ HARMLESS = [
     "alter table p rename to parent; create view p as select * from parent",
     "alter table t alter column a set statistics 500",
     "analyze t",
-    "alter table child add column n text; update child set n = who; alter table child drop column who; alter table child rename column n to who; "
+    "alter table child add column n text; commit; update child set n = who; commit; alter table child drop column who; alter table child rename column n to who; "
     "alter table child alter who set default 'x'",
     "delete from parts where id = 1; update parts set id = 7 where id = 2",
 ]
