@@ -19,8 +19,13 @@ NAME = "report.json"
 
 def build(record: RunRecord) -> dict[str, Any]:
     """The report, redacted. A record without an outcome is that of an internal error: nothing was deployed."""
+    safe: dict[str, Any] = jsonfile.safe(_report(record))
+    return safe
+
+
+def _report(record: RunRecord) -> dict[str, Any]:
     finished = record.finished
-    report = {
+    return {
         "schemaVersion": SCHEMA_VERSION,
         "deploymentId": record.deployment_id,
         "environment": record.environment,
@@ -45,13 +50,11 @@ def build(record: RunRecord) -> dict[str, Any]:
         "whatStandsWhere": record.what_stands_where,
         "nextCommands": record.next_commands,
     }
-    safe: dict[str, Any] = jsonfile.safe(report)
-    return safe
 
 
 def write(record: RunRecord, artifacts: Artifacts) -> Path:
     """Writes ``report.json``, whole or not at all. OSError goes through."""
-    return artifacts.write_json(NAME, build(record))
+    return artifacts.write_json(NAME, _report(record))
 
 
 def schema() -> dict[str, Any]:
@@ -98,8 +101,14 @@ def _decision(record: RunRecord) -> dict[str, Any] | None:
 
 
 def _gate(gate: GateRecord, samples: str) -> dict[str, Any]:
-    message = None if gate.message is None else presentable(gate.message, samples)
-    return {**as_json(gate), "durationSeconds": round(gate.duration_seconds, 3), "message": message}
+    return {
+        "nodeid": gate.nodeid,
+        "phase": gate.phase,
+        "severity": gate.severity,
+        "outcome": gate.outcome,
+        "durationSeconds": round(gate.duration_seconds, 3),
+        "message": None if gate.message is None else presentable(gate.message, samples),
+    }
 
 
 def _evidence(evidence: StatementEvidence, samples: str) -> dict[str, Any]:
