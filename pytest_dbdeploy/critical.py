@@ -23,6 +23,7 @@ class _State:
         self.depth = 0
         self.pending: int | None = None
         self.previous: dict[int, Any] = {}
+        self.given: BaseException | None = None
 
 
 _state = _State()
@@ -49,10 +50,24 @@ def restore() -> None:
 
 
 def _handle(number: int, frame: FrameType | None) -> None:
+    __tracebackhide__ = True
     if _state.depth:
         _state.pending = number
         return
-    raise KeyboardInterrupt(signal.Signals(number).name)
+    raise _error(number)
+
+
+def _error(number: int) -> BaseException:
+    given, _state.given = _state.given, None
+    return given or KeyboardInterrupt(signal.Signals(number).name)
+
+
+def raise_in_main_thread(error: BaseException) -> None:
+    """From another thread: as if a signal came, with ``error`` in place of KeyboardInterrupt. Nothing without handlers."""
+    main = threading.main_thread().ident
+    if _state.previous and main is not None:
+        _state.given = error
+        signal.pthread_kill(main, next(iter(_state.previous)))
 
 
 @contextlib.contextmanager
@@ -80,4 +95,4 @@ def check() -> None:
     """Raises a pending signal, unless a section is open."""
     if _state.pending is not None and not _state.depth:
         number, _state.pending = _state.pending, None
-        raise KeyboardInterrupt(signal.Signals(number).name)
+        raise _error(number)

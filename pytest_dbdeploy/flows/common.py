@@ -54,6 +54,10 @@ class CommonFlow:
         """Where the run's own junit.xml goes, whatever the command line says."""
         return self.workspace.artifacts.path("junit.xml") if self._workspace else None
 
+    def gate_started(self, nodeid: str) -> None:
+        """Written down before each gate that runs in this process, for those who ask what it died of; empty: it has ended."""
+        self.workspace.running_gate.set(nodeid)
+
     def public_facts(self) -> dict[str, Any]:
         return {"tables": [], "rules": []}
 

@@ -67,6 +67,7 @@ class DeployFlow(EndingFlow):
             raise ConfigError(error.message, hint=error.hint) from None
         self.open_workspace(self.environment.name)
         self.record.protected = self.environment.protected
+        self.settings = replace(self.settings, notes=(*self.settings.notes, *self.workspace.notice_deaths()))
         with self.steps.step("plan", "plan", LogPhase.PREFLIGHT) as step:
             plan = self.plan = self._plan()
             self.record.plan = plan

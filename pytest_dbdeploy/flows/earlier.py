@@ -104,6 +104,7 @@ class EarlierFlow(CommonFlow):
         lock = self.workspace.connect(self.url, f"lock {self.id}", autocommit=True)
         self.workspace.stack.callback(lock.close)
         take_lock(lock)
+        self.workspace.promise_last_words(self.id)
         for name in end_leftovers(lock):
             self.workspace.say(LogPhase.ROLLBACK, Level.WARN, f"ended what {self.id} left running: {name}")
         now = self.table.find(lock, self.id)

@@ -108,6 +108,7 @@ class TargetWork:
             self._writer() as conn,
         ):
             self.table.create(conn)
+            self.workspace.promise_last_words(self.workspace.id)
             git = self.plan.git
             with critical.section():  # the row, and that it is there: both or none
                 self.table.insert(

@@ -69,6 +69,8 @@ def header(settings: Settings, plan: Plan | None) -> list[str]:
         shown = " ".join(filter(None, (values.get(name), f"({source})" if source else None)))
         lines.append(_entry(_LABEL.get(name, name), shown))
     if plan is not None:
+        if plan.last_deployment is not None:
+            lines.append(_entry("last", plan.last_deployment))
         lines.append(_entry("migrations", plan_line(plan)))
         if plan.git is not None:
             lines.append(_entry("code", _code(plan)))

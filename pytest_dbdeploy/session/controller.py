@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,11 @@ from ..invocation import Action
 from ..model import ExitStatus, Phase
 from ..secret import redactor
 from ..steps import Steps
-from . import junit, narrowing, signals, terminal
+from . import handles, junit, narrowing, signals, terminal
 from .collection import GateCollection
 from .conductor import Conductor
 from .execution import GateExecution
+from .exits import ExitGuard
 from .ledger import GateLedger
 from .source import SessionSource, session_source
 from .state import STATE, GateState
@@ -43,6 +46,7 @@ class Controller:
         self.interrupted = False
         self.why: str | None = None
         self.status: int | None = None
+        self.exits = ExitGuard(self)
 
     @property
     def distributed(self) -> bool:
@@ -68,6 +72,7 @@ class Controller:
             self.ledger.add_problem(problem)
         state = self.config.stash[STATE] = GateState()
         if not self.distributed:
+            self.exits.install()
             self.collection = GateCollection(self.config, self.source.scope(tuple(self.flow.phases)))
             self.config.pluginmanager.register(self.collection, "dbdeploy-collection")
             self.config.pluginmanager.register(GateExecution(state), "dbdeploy-execution")
@@ -99,12 +104,19 @@ class Controller:
 
     def _run(self, session: pytest.Session, items: list[pytest.Item]) -> None:
         """The last item of a phase has no next one: then pytest tears everything down, session fixtures too, before the boundary."""
-        for item, following in itertools.zip_longest(items, items[1:]):
-            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-            if session.shouldfail:
-                raise session.Failed(session.shouldfail)
-            if session.shouldstop:
-                raise session.Interrupted(session.shouldstop)
+        started: Callable[[str], object] = getattr(self.flow, "gate_started", str)
+        try:
+            for item, following in itertools.zip_longest(items, items[1:]):
+                self.exits.enter(item)
+                started(item.nodeid)
+                item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+                if session.shouldfail:
+                    raise session.Failed(session.shouldfail)
+                if session.shouldstop:
+                    raise session.Interrupted(session.shouldstop)
+        finally:
+            self.exits.enter(None)
+            started("")
 
     def gates_known(self, collection: Any) -> None:
         """``collection``: this process's, or a worker's manifest; ``universe``, ``order`` and ``problems``."""
@@ -115,7 +127,8 @@ class Controller:
 
     def advance(self) -> Phase | None:
         assert self.conductor is not None
-        return self.conductor.advance()
+        with self.exits.turn:
+            return self.conductor.advance()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -161,7 +174,7 @@ class Controller:
         if self.flow is None:
             return
         # A signal that comes before the section is open leads back here, by pytest_unconfigure.
-        with signals.uninterrupted(final=True):
+        with signals.uninterrupted(final=True), self.exits.turn:
             if self.ended:
                 return
             self.ended = True
@@ -184,6 +197,8 @@ class Controller:
         try:
             if dsession is not None and dsession.nodemanager is not None:
                 dsession.nodemanager.teardown_nodes()
+            elif threading.current_thread() is not threading.main_thread():
+                handles.close_all()  # fixtures belong to the main thread, which is still in a gate
             elif hasattr(self.session, "_setupstate"):
                 self.session._setupstate.teardown_exact(None)
         except (Exception, pytest.fail.Exception, pytest.skip.Exception, pytest.exit.Exception) as error:  # noqa: BLE001 - a gate's teardown may raise anything
@@ -220,4 +235,5 @@ class Controller:
         except DbDeployError as error:  # a flow that breaks its promise not to raise
             raise pytest.UsageError(str(error)) from None
         finally:
+            self.exits.restore()
             signals.restore()
