@@ -62,6 +62,8 @@ class GateExecution:
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
+        if report.passed and report.longrepr is None and not report.sections and not report.user_properties:
+            return report  # nothing to hide, nothing to turn into a warning
         error = call.excinfo.value if call.excinfo is not None else None
         if report.skipped and (hasattr(error, "dbdeploy_not_applicable") or item.stash.get(_CLOSED, False)):
             report.dbdeploy_not_applicable = True  # type: ignore[attr-defined]  # reports carry plugins' attributes between processes
@@ -91,6 +93,10 @@ def _warn(item: pytest.Item, report: pytest.TestReport, error: BaseException | N
 def _redact(report: pytest.TestReport) -> None:
     """What a gate printed or showed of itself leaves this process without secrets."""
     report.sections = [(name, redactor.redact(text)) for name, text in report.sections]
+    report.user_properties = [
+        (name, value if isinstance(value, (int, float, type(None))) else redactor.redact(str(value)))
+        for name, value in report.user_properties
+    ]
     longrepr = report.longrepr
     if isinstance(longrepr, tuple):
         report.longrepr = (longrepr[0], longrepr[1], redactor.redact(longrepr[2]))

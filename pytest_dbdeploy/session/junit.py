@@ -100,11 +100,7 @@ def write_also(config: pytest.Config, path: Path) -> None:
     """The same JUnit file in the artifacts, also without ``--junitxml``. Call it before the first gate runs."""
     if junit_files(config):
         return  # copied at the end: gathering the same reports twice costs time
-    from _pytest.junitxml import LogXML
-
-    class ArtifactsXML(LogXML):
-        def pytest_terminal_summary(self) -> None:  # type: ignore[override]  # pluggy passes what is named
-            """Where the artifacts are is said elsewhere."""
+    from .junit_artifact import ArtifactsXML
 
     suite, family = config.getini("junit_suite_name"), config.getini("junit_family")
     xml = ArtifactsXML(str(path), config.option.junitprefix, suite, family=family)

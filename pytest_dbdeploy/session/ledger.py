@@ -49,6 +49,9 @@ class GateLedger:
         self._selected: set[str] = set()
         self._ids: dict[str, str] = {}
         self._entries: dict[str, _Entry] = {}
+        self._records: dict[
+            str, GateRecord
+        ] = {}  # as of the last boundary; what was reported since is not in it
 
     def universe(
         self, gates: Iterable[Gate], order: Sequence[tuple[str, str]], require: Iterable[str] = ()
@@ -57,6 +60,7 @@ class GateLedger:
         self._gates = tuple(gates)
         self._ids = dict(order)
         self._selected = set(self._ids.values())
+        self._records.clear()
         names = [gate.nodeid for gate in self._gates]
         for glob in require:
             if not any(
@@ -83,10 +87,13 @@ class GateLedger:
     def report(self, report: pytest.TestReport) -> None:
         """One report of a gate: setup, call or teardown; or of the crash of its worker."""
         nodeid = self._ids.get(report.nodeid, report.nodeid)
+        self._records.pop(nodeid, None)
         if report.outcome == "rerun":  # type: ignore[comparison-overlap]  # pytest-rerunfailures sets it
             self._entries.pop(nodeid, None)
             return
-        entry = self._entries.setdefault(nodeid, _Entry())
+        entry = self._entries.get(nodeid)
+        if entry is None:
+            entry = self._entries[nodeid] = _Entry()
         entry.seconds += getattr(report, "duration", 0.0) or 0.0
         outcome = _outcome(report)
         if outcome is None or (entry.outcome is not None and _RANK[outcome] <= _RANK[entry.outcome]):
@@ -103,11 +110,16 @@ class GateLedger:
         return tuple(self._record(gate) for gate in self._gates if gate.phase is phase)
 
     def _record(self, gate: Gate) -> GateRecord:
-        entry = self._entries.get(gate.nodeid, _Entry())
+        known = self._records.get(gate.nodeid)
+        if known is not None:
+            return known
+        entry = self._entries.get(gate.nodeid) or _Entry()
         outcome = entry.outcome
         if outcome is None:
             outcome = GateOutcome.NOT_RUN if gate.nodeid in self._selected else GateOutcome.DESELECTED
-        return GateRecord(gate.nodeid, gate.phase, gate.severity, outcome, entry.seconds, entry.message)
+        record = GateRecord(gate.nodeid, gate.phase, gate.severity, outcome, entry.seconds, entry.message)
+        self._records[gate.nodeid] = record
+        return record
 
 
 def _outcome(report: pytest.TestReport) -> GateOutcome | None:

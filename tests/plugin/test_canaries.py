@@ -74,3 +74,49 @@ def test_xdist_has_what_the_scheduler_asks_for():
     assert isinstance(WorkerController.shutting_down, property)
     assert "shuttingdown" in inspect.getsource(DSession.__init__)
     assert "shouldstop" in inspect.getsource(DSession.pytest_runtestloop)
+
+
+@pytest.mark.parametrize("prefix", [None, "ci"])
+def test_the_junit_file_of_the_artifacts_is_what_pytest_would_have_written(tmp_path, prefix):
+    from xml.etree import ElementTree
+
+    from _pytest.junitxml import LogXML
+
+    from pytest_dbdeploy.session.junit_artifact import ArtifactsXML
+
+    def reports(name, *stages, node=None, properties=()):
+        for when, outcome in stages:
+            longrepr = {"passed": None, "skipped": ("a.py", 1, "Skipped: why")}.get(outcome, "it <failed>")
+            report = pytest.TestReport(
+                f"dbdeploy/a.py::{name}", ("a.py", 1, name), {}, outcome, longrepr, when, duration=0.25
+            )
+            report.node = node
+            report.user_properties = list(properties)
+            yield report
+
+    passed = (("setup", "passed"), ("call", "passed"), ("teardown", "passed"))
+    every = [
+        *reports("test_passed[a-<b>\x00]", *passed),
+        *reports("test_setup", ("setup", "failed"), ("teardown", "passed")),
+        *reports("test_call", ("setup", "passed"), ("call", "failed"), ("teardown", "passed")),
+        *reports("test_teardown", ("setup", "passed"), ("call", "passed"), ("teardown", "failed")),
+        *reports("test_skipped", ("setup", "skipped"), ("teardown", "passed")),
+        *reports("test_properties", *passed, properties=[("key", "value")]),
+        *reports("test_died", *passed[:2]),
+        *reports("test_crashed", ("???", "failed")),
+    ]
+    one, two = (list(reports(f"test_{n}", *passed, node=n)) for n in "xy")
+    every += [report for both in zip(one, two, strict=True) for report in both]  # as from two workers
+    found = []
+    for kind in (LogXML, ArtifactsXML):
+        path = tmp_path / f"{kind.__name__}.xml"
+        xml = kind(str(path), prefix, "suite", family="xunit2")
+        xml.pytest_sessionstart()
+        for report in every:
+            xml.pytest_runtest_logreport(report)
+        xml.pytest_sessionfinish()
+        (suite,) = ElementTree.parse(path).getroot()
+        counts = {key: suite.get(key) for key in ("tests", "failures", "errors", "skipped")}
+        found.append((counts, sorted(ElementTree.tostring(case) for case in suite)))
+    assert found[0] == found[1]
+    assert len(found[0][1]) == 10
