@@ -9,13 +9,14 @@ from typing import Any, cast
 from xml.etree import ElementTree
 
 import pytest
-from _pytest.junitxml import LogXML
+from _pytest.junitxml import LogXML, bin_xml_escape, mangle_test_address
 
-_USUAL = ("setup", "call", "teardown")
+_PASSED = [("setup", "passed"), ("call", "passed"), ("teardown", "passed")]
+_SKIPPED = [("setup", "skipped"), ("teardown", "passed")]
 
 
 class ArtifactsXML(LogXML):
-    """A gate whose setup, call and teardown passed, and that left no properties, is kept as two words and a number."""
+    """A gate that passed or was skipped, and left no properties, is kept as a few words until the file is written."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -25,16 +26,21 @@ class ArtifactsXML(LogXML):
         key = (report.nodeid, getattr(report, "node", None))
         held = self._held.setdefault(key, [])
         held.append(report)
-        if report.outcome == "passed" and not report.user_properties and self.family == "xunit2":
-            if report.when != "teardown":
-                return
-            if tuple(r.when for r in held) == _USUAL:
-                del self._held[key]
-                self.stats["passed"] += 1
-                seconds = sum(r.duration for r in held)
-                self.node_reporters_ordered.append(cast("Any", _Passed(report.nodeid, seconds, self)))
-                return
-        self._release(key)
+        if report.user_properties or hasattr(report, "wasxfail") or self.family != "xunit2":
+            self._release(key)
+        elif report.when == "teardown":
+            self._keep(key, held)
+
+    def _keep(self, key: tuple[str, object], held: list[pytest.TestReport]) -> None:
+        stages = [(report.when, report.outcome) for report in held]
+        if stages not in (_PASSED, _SKIPPED):
+            self._release(key)
+            return
+        del self._held[key]
+        skipped = held[0].longrepr if stages == _SKIPPED else None
+        self.stats["passed" if skipped is None else "skipped"] += 1
+        case = _Case(held[0].nodeid, sum(report.duration for report in held), skipped, self)
+        self.node_reporters_ordered.append(cast("Any", case))
 
     def pytest_sessionfinish(self) -> None:
         for key in list(self._held):  # the session died in these
@@ -49,18 +55,23 @@ class ArtifactsXML(LogXML):
             super().pytest_runtest_logreport(report)
 
 
-class _Passed:
+class _Case:
     """Stands for a ``_NodeReporter`` in ``node_reporters_ordered``: an element is made of it when the file is written."""
 
-    __slots__ = ("nodeid", "seconds", "xml")
+    __slots__ = ("nodeid", "seconds", "skipped", "xml")
 
-    def __init__(self, nodeid: str, seconds: float, xml: LogXML) -> None:
-        self.nodeid, self.seconds, self.xml = nodeid, seconds, xml
+    def __init__(self, nodeid: str, seconds: float, skipped: Any, xml: LogXML) -> None:
+        self.nodeid, self.seconds, self.skipped, self.xml = nodeid, seconds, skipped, xml
 
     def to_xml(self) -> ElementTree.Element:
-        from _pytest.junitxml import bin_xml_escape, mangle_test_address
-
         *classes, name = mangle_test_address(self.nodeid)
         prefix = [self.xml.prefix] if self.xml.prefix else []
         attributes = {"classname": ".".join([*prefix, *classes]), "name": bin_xml_escape(name)}
-        return ElementTree.Element("testcase", attributes, time=f"{self.seconds:.3f}")
+        case = ElementTree.Element("testcase", attributes, time=f"{self.seconds:.3f}")
+        if self.skipped is not None:
+            file, line, reason = self.skipped
+            reason = reason.removeprefix("Skipped: ")
+            message = bin_xml_escape(reason)
+            child = ElementTree.SubElement(case, "skipped", type="pytest.skip", message=message)
+            child.text = bin_xml_escape(f"{file}:{line}: {reason}")
+        return case

@@ -101,6 +101,7 @@ def test_the_junit_file_of_the_artifacts_is_what_pytest_would_have_written(tmp_p
         *reports("test_call", ("setup", "passed"), ("call", "failed"), ("teardown", "passed")),
         *reports("test_teardown", ("setup", "passed"), ("call", "passed"), ("teardown", "failed")),
         *reports("test_skipped", ("setup", "skipped"), ("teardown", "passed")),
+        *reports("test_skipped_later", ("setup", "passed"), ("call", "skipped"), ("teardown", "passed")),
         *reports("test_properties", *passed, properties=[("key", "value")]),
         *reports("test_died", *passed[:2]),
         *reports("test_crashed", ("???", "failed")),
@@ -119,4 +120,4 @@ def test_the_junit_file_of_the_artifacts_is_what_pytest_would_have_written(tmp_p
         counts = {key: suite.get(key) for key in ("tests", "failures", "errors", "skipped")}
         found.append((counts, sorted(ElementTree.tostring(case) for case in suite)))
     assert found[0] == found[1]
-    assert len(found[0][1]) == 10
+    assert len(found[0][1]) == 11
