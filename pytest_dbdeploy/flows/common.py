@@ -12,6 +12,7 @@ from ..reports import terminal
 from ..reports.record import RunRecord
 from ..steps import Steps
 from .base import Ledger
+from .held_lock import HeldLock
 from .workspace import Workspace
 
 
@@ -26,6 +27,7 @@ class CommonFlow:
         self.adapters = adapters
         self.mode = settings.action.mode
         self._workspace: Workspace | None = None
+        self.held: HeldLock | None = None
 
     def open_workspace(self, environment: str) -> None:
         self._workspace = Workspace(
@@ -57,6 +59,16 @@ class CommonFlow:
     def gate_started(self, nodeid: str) -> None:
         """Written down before each gate that runs in this process, for those who ask what it died of; empty: it has ended."""
         self.workspace.running_gate.set(nodeid)
+
+    def pause(self) -> None:
+        """A person looks into a gate: the target's lock is given up. DbDeployError when the target cannot be read."""
+        if self.held is not None:
+            self.held.pause()
+
+    def go_on(self) -> None:
+        """The end of a pause, if there is one. LockError when the target is no longer ours."""
+        if self.held is not None:
+            self.held.go_on()
 
     def public_facts(self) -> dict[str, Any]:
         return {"tables": [], "rules": []}

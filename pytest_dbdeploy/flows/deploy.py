@@ -212,6 +212,7 @@ class DeployFlow(EndingFlow):
         release = self.code.as_json() if self.code else {}
         self.work = work = TargetWork(self.workspace, self.layout, self.plan, self.url, release)
         work.open()
+        self.held = work.held
         work.insert_row()
         if self.rehearsed is not None:
             found = self.rehearsed

@@ -106,6 +106,7 @@ class EndingFlow(CommonFlow):
         self.steps.message(LogPhase.ROLLBACK, Level.WARN, f"rolling back: {why.splitlines()[0]}")
         with critical.section(final=True):
             try:
+                self.go_on()
                 if self.rehearsed is None:  # only code was deployed
                     self._put_code_back()
                     rollback.performed, rollback.verified = True, work.as_planned()
@@ -146,7 +147,8 @@ class EndingFlow(CommonFlow):
         self.workspace.log.exception(LogPhase.ROLLBACK, "the rollback did not succeed", error)
         self.record.notes.append(f"the rollback did not succeed: {error_text(error)}")
         self.record.next_commands.append(f"pytest --dbdeploy-rollback={self.workspace.id}")
-        self._set_state_or_note(State.ROLLBACK_FAILED)
+        if self.held is None or not self.held.paused:  # else somebody else may have taken the deployment up
+            self._set_state_or_note(State.ROLLBACK_FAILED)
         self._end(Outcome.ROLLBACK_FAILED, ExitStatus.ROLLBACK_FAILED)
 
     def _set_state_or_note(self, state: State) -> None:

@@ -18,7 +18,7 @@ from ..actions.dump import dump, verify
 from ..compare.rows import count_rows, user_tables
 from ..compare.snapshot import Snapshot, read_snapshot
 from ..db import search_path
-from ..db.state import State, StateTable, check_lock, take_lock
+from ..db.state import State, StateTable
 from ..db.tools import tools_for
 from ..db.url import DatabaseUrl
 from ..errors import DriftError, LockError
@@ -27,6 +27,7 @@ from ..model import Backup, Level, LogPhase, Migration, Plan, Unit
 from ..plan import fingerprint, read_history
 from ..steps import Step
 from . import way_back
+from .held_lock import HeldLock
 from .workspace import Workspace, count
 
 
@@ -71,16 +72,16 @@ class TargetWork:
         self.committed_units = 0
         self._known_units = 0
         self.before: way_back.Before | None = None
-        self._lock: psycopg.Connection[Any] | None = None
+        self.held: HeldLock | None = None
 
     def open(self) -> None:
         """Takes the deployment lock and checks, under it, that the target still is what was planned for."""
         with self.workspace.steps.step("lock", "lock the target", LogPhase.DEPLOY) as step:
-            self._lock = self.workspace.connect(self.url, f"lock {self.workspace.id}", autocommit=True)
-            self.workspace.stack.callback(self._lock.close)
-            self._lock.execute("set idle_session_timeout = 0")  # it waits while we work
-            take_lock(self._lock)
-            self._refuse_unfinished(self._lock)
+            lock = self.workspace.connect(self.url, f"lock {self.workspace.id}", autocommit=True)
+            self.workspace.stack.callback(lock.close)
+            lock.execute("set idle_session_timeout = 0")  # it waits while we work
+            self.held = HeldLock(lock, self._look)
+            self._refuse_unfinished(lock)
             with self.workspace.connect(self.url, "drift", read_only=True) as conn:
                 snapshot, now = self._read(conn)
             if now != self.plan.fingerprint:
@@ -331,8 +332,14 @@ class TargetWork:
         return self.workspace.connect(self.url, "state", autocommit=True)
 
     def _check_lock(self) -> None:
-        assert self._lock is not None
-        check_lock(self._lock)
+        assert self.held is not None
+        self.held.check()
+
+    def _look(self) -> object:
+        """What a pause must not change."""
+        with self.workspace.connect(self.url, "verify", read_only=True) as conn:
+            row = self.table.find(conn, self.workspace.id)
+            return row and row.state, self._read(conn)[1]
 
 
 def _notice_our_death(conn: psycopg.Connection[Any]) -> None:

@@ -32,6 +32,7 @@ class GateCollection:
         self.order: list[
             tuple[str, str]
         ] = []  # of the selected ones: (node id as reported, node id in the universe)
+        self.items: list[pytest.Item] = []
         self.problems: list[str] = []
         self._folder = functools.cache(self._find_folder)
 
@@ -91,10 +92,18 @@ class GateCollection:
         self.settle(session)
 
     def settle(self, session: pytest.Session) -> None:
-        """Sorts by phase after everybody else has sorted; within a phase the order stays."""
+        """Sorts by phase after everybody else has sorted; within a phase the order stays. What a plugin has added is a gate too."""
         phases = self.scope.phases
+        session.items[:] = [item for item in session.items if self.phase_of(item) in phases]
+        for gate in map(self._gate, session.items):
+            self.universe.setdefault(gate.nodeid, gate)
         session.items.sort(key=lambda item: phases.index(self.phase_of(item)))
         self.order = [(item.nodeid, self._gate(item).nodeid) for item in session.items]
+        self.items = list(session.items)
+
+    def restore(self, session: pytest.Session) -> None:
+        """What another plugin has made of the gates after they were sorted does not count: phases would mix."""
+        session.items[:] = self.items
 
     def phase_of(self, item: pytest.Item) -> Phase:
         return self._gate(item).phase

@@ -18,6 +18,7 @@ from ..model import ExitStatus, Phase
 from ..secret import redactor
 from ..steps import Steps
 from . import handles, junit, narrowing, signals, terminal
+from .blame import blame
 from .collection import GateCollection
 from .conductor import Conductor
 from .execution import GateExecution
@@ -96,6 +97,7 @@ class Controller:
         if self.distributed:
             return None  # the scheduler calls the conductor
         assert self.collection is not None
+        self.collection.restore(session)
         self.gates_known(self.collection)
         while (phase := self.advance()) is not None:
             items = [item for item in session.items if self.collection.phase_of(item) is phase]
@@ -146,6 +148,7 @@ class Controller:
 
     # -- end
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Also called for pytest.exit(), and for xdist's own Interrupted, which only says that something else stopped the run."""
         self.why = self.why or str(excinfo.value) or type(excinfo.value).__name__
@@ -154,9 +157,9 @@ class Controller:
         ):
             self.interrupted = True
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        text = (str(excinfo.value).splitlines() or [""])[0]
-        self.why = self.why or f"internal error: {excinfo.typename}: {text}"
+        self.why = self.why or f"internal error: {blame(excinfo.value)}"
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
@@ -208,6 +211,12 @@ class Controller:
         if self.flow is None or self.flow.exit_status is ExitStatus.ROLLBACK_FAILED:
             return status if self.flow is None else int(ExitStatus.ROLLBACK_FAILED)
         return status if status in _KEPT else int(self.flow.exit_status)
+
+    def final_status(self, status: int, *, failed: bool) -> int:
+        """Of the process. ``failed``: another plugin's error came out of the session. Whatever plugins set after us plays no part."""
+        if failed or self.status is None:
+            return self._status(int(ExitStatus.INTERNAL_ERROR) if failed else status)
+        return self.status
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Iterator
 from typing import Any
 
@@ -23,6 +24,7 @@ class GateExecution:
 
     def __init__(self, state: GateState) -> None:
         self.state = state
+        self._pid = os.getpid()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> None:
@@ -36,6 +38,11 @@ class GateExecution:
             reason = MESSAGE + closed.reason if closed.not_applicable else closed.reason
             item.add_marker(pytest.mark.skip(reason=reason), append=False)
 
+    def _end_copy(self) -> None:
+        """A gate forked, and its child came back: a copy of the session, which must neither report nor deploy."""
+        if os.getpid() != self._pid:
+            os._exit(1)
+
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
         """The setup of a ``warn`` gate failed: what runs is that failure, so that the gate ends as one passed and warned test."""
@@ -43,18 +50,25 @@ class GateExecution:
         if failure is not None:
             del item.stash[_SETUP_FAILURE]
             raise failure
-        return (yield)
+        try:
+            return (yield)
+        finally:
+            self._end_copy()
 
-    @pytest.hookimpl(wrapper=True)
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Iterator[None]:
         with handles.setting_up(fixturedef.scope):
-            return (yield)
+            try:
+                return (yield)
+            finally:
+                self._end_copy()
 
-    @pytest.hookimpl(wrapper=True)
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self) -> Iterator[None]:
         try:
             return (yield)
         finally:
+            self._end_copy()
             handles.end_of_gate()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -62,16 +76,24 @@ class GateExecution:
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
-        if report.passed and report.longrepr is None and not report.sections and not report.user_properties:
-            return report  # nothing to hide, nothing to turn into a warning
         error = call.excinfo.value if call.excinfo is not None else None
+        if report.passed and error is None and not report.sections and not report.user_properties:
+            return report  # nothing to hide, nothing to turn into a warning
         if report.skipped and (hasattr(error, "dbdeploy_not_applicable") or item.stash.get(_CLOSED, False)):
             report.dbdeploy_not_applicable = True  # type: ignore[attr-defined]  # reports carry plugins' attributes between processes
         gate = item.stash.get(GATE, None)
         if report.failed and gate is not None and gate.severity is Severity.WARN:
             _warn(item, report, error)
+        elif report.failed or (report.passed and error is not None):
+            report.dbdeploy_failed = True  # type: ignore[attr-defined]  # and stays so, whatever a plugin makes of the outcome
         _redact(report)
         return report
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """A subtest's report gets what was printed in it after it was made."""
+        if report.sections and type(report) is not pytest.TestReport:
+            _redact(report)
 
 
 def _warn(item: pytest.Item, report: pytest.TestReport, error: BaseException | None) -> None:

@@ -99,6 +99,13 @@ class Database:
             self._shared = None
         _close(self._of_gate)
 
+    def end_transactions(self) -> None:
+        """Read only, so that nothing is lost."""
+        for connection in (self._shared, *self._of_gate, *self._of_phase):
+            if self._read_only and connection is not None:
+                with contextlib.suppress(Exception):  # in a block of its own, or broken
+                    connection.rollback()
+
     def close(self) -> None:
         """No connection is left."""
         self.end_of_gate()
@@ -183,3 +190,9 @@ def close_all() -> None:
     """Gates do not end by themselves: no connection of any is left."""
     for database in _open:
         database.close()
+
+
+def end_transactions() -> None:
+    """Nobody else waits for a gate that a person looks into."""
+    for database in _open:
+        database.end_transactions()

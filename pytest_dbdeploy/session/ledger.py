@@ -127,7 +127,7 @@ def _outcome(report: pytest.TestReport) -> GateOutcome | None:
     expected_to_fail = hasattr(report, "wasxfail")
     if getattr(report, "dbdeploy_warned", None) is not None:
         return GateOutcome.WARNED
-    if report.failed:
+    if report.failed or hasattr(report, "dbdeploy_failed"):
         if report.when == "???":  # type: ignore[comparison-overlap]  # xdist's report of a crash
             return GateOutcome.CRASHED
         return GateOutcome.FAILED if report.when == "call" else GateOutcome.ERROR
@@ -145,7 +145,7 @@ def message_of(report: pytest.TestReport) -> str | None:
     warned: str | None = getattr(report, "dbdeploy_warned", None)
     if warned is not None:
         return warned
-    if report.passed:
+    if report.passed and report.longrepr is None:
         return None
     longrepr: Any = report.longrepr
     if report.skipped:

@@ -51,8 +51,10 @@ class XdistHooks:
         kind, value = message
         if kind == "manifest":
             link.manifest = Manifest.load(value)
-        elif kind == "interrupted" and value:
-            self.controller.interrupted = True
+        elif kind == "interrupted":
+            by_hand, why = value
+            self.controller.interrupted = self.controller.interrupted or by_hand
+            self.controller.why = self.controller.why or why
 
     def pytest_testnodeready(self, node: WorkerController) -> None:
         """A worker that joins late hears what the others have heard. Only now does it listen: what is sent earlier is lost."""

@@ -12,6 +12,7 @@ import pytest
 
 from ..gating import FACTS
 from ..model import Gate, Phase, Severity
+from ..secret import redactor
 from .collection import GateCollection
 from .execution import GateExecution
 from .source import Scope
@@ -89,13 +90,22 @@ class Worker(GateCollection):
         self.settle(session)
         self.channel.send(("manifest", Manifest(self.universe, self.order, self.problems).dump()))
         yield  # here xdist sends the node ids
+        self.restore(session)
         self.barrier = Barrier.from_parent(session, name="::dbdeploy-barrier")
         session.items.append(self.barrier)  # its index is the number of ids: no part of what was reported
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self) -> None:
+        if self.barrier is None:  # the controller would wait for ever
+            raise RuntimeError("another plugin took the place of pytest's collection: there are no gates")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
         return True if item is self.barrier else None
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """xdist's exit status 2 does not tell Ctrl-C from pytest.exit()."""
-        self.channel.send(("interrupted", isinstance(excinfo.value, KeyboardInterrupt)))
+        """xdist's exit status 2 does not tell Ctrl-C from pytest.exit(), nor why."""
+        why = str(excinfo.value) or type(excinfo.value).__name__
+        self.channel.send(
+            ("interrupted", [isinstance(excinfo.value, KeyboardInterrupt), redactor.redact(why)])
+        )

@@ -31,7 +31,7 @@ class Run:
     @property
     def calls(self) -> list[str]:
         """The flow's calls, ``before`` with its phase."""
-        gates = ("gate-started", "gate-ended", "go", "deploy", "rollback", "rolled-back")
+        gates = ("gate-started", "gate-ended", "go", "deploy", "rollback", "rolled-back", "pause", "go-on")
         return [
             ":".join(filter(None, (e["event"], e.get("phase"))))
             for e in self.events

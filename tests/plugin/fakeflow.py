@@ -20,11 +20,12 @@ from pytest_dbdeploy.session.source import SessionSource
 from pytest_dbdeploy.session.state import GATE
 
 FAKE = json.loads(os.environ.get("FAKE", "{}"))
+LOG = Path(os.environ.get("FAKE_LOG", os.devnull))  # now: a gate may change the environment
 EVERY = (Phase.PREFLIGHT, Phase.SANDBOX, Phase.POSTDEPLOY)
 
 
 def log(event, **more):
-    with Path(os.environ["FAKE_LOG"]).open("a") as file:
+    with LOG.open("a") as file:
         file.write(json.dumps({"time": time.time(), "pid": os.getpid(), "event": event, **more}) + "\n")
 
 
@@ -125,6 +126,12 @@ class FakeFlow:
     def close(self, ledger):
         log("close", gates={gate.nodeid: [gate.outcome, gate.message] for gate in ledger.gates})
         self._act("close")
+
+    def pause(self):
+        log("pause")
+
+    def go_on(self):
+        log("go-on")
 
     def header(self):
         return ["dbdeploy: fake"]
