@@ -21,6 +21,7 @@ from . import handles, junit, narrowing, signals, terminal
 from .blame import blame
 from .collection import GateCollection
 from .conductor import Conductor
+from .debugging import Debugging
 from .execution import GateExecution
 from .exits import ExitGuard
 from .ledger import GateLedger
@@ -74,6 +75,7 @@ class Controller:
         state = self.config.stash[STATE] = GateState()
         if not self.distributed:
             self.exits.install()
+            self.config.pluginmanager.register(Debugging(self), "dbdeploy-debugging")
             self.collection = GateCollection(self.config, self.source.scope(tuple(self.flow.phases)))
             self.config.pluginmanager.register(self.collection, "dbdeploy-collection")
             self.config.pluginmanager.register(GateExecution(state), "dbdeploy-execution")

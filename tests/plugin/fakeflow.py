@@ -133,6 +133,12 @@ class FakeFlow:
     def go_on(self):
         log("go-on")
 
+    def pause(self):
+        log("pause")
+
+    def go_on(self):
+        log("go-on")
+
     def header(self):
         return ["dbdeploy: fake"]
 
