@@ -17,6 +17,7 @@ from ..model import Level, LogPhase
 from ..steps import Step
 
 CLASS = "dbdeploy"
+_STEP = f"{CLASS}::"
 
 
 def junit_files(config: pytest.Config) -> list[Any]:
@@ -29,7 +30,7 @@ def junit_files(config: pytest.Config) -> list[Any]:
 
 
 def is_step(report: pytest.TestReport) -> bool:
-    return report.nodeid.startswith(f"{CLASS}::")
+    return report.nodeid.startswith(_STEP)
 
 
 class StepReports:
