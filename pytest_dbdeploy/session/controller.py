@@ -47,6 +47,7 @@ class Controller:
         self.ended = False
         self.interrupted = False
         self.why: str | None = None
+        self.lost: str | None = None  # why there may be no workers left
         self.status: int | None = None
         self.exits = ExitGuard(self)
 
@@ -169,6 +170,7 @@ class Controller:
             self.why
             or session.shouldfail
             or session.shouldstop
+            or self.lost
             or f"the session ended early (status {int(exitstatus)})"
         )
         self.end(str(why))

@@ -80,6 +80,8 @@ class XdistHooks:
         """Comes before the scheduler's ``remove_node``, for a worker that ended and for one that crashed."""
         if node in self.links:
             self.links[node].clean = error is None
+        if error:
+            self.controller.lost = f"worker {node.gateway.id} died, and no other took its place"
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config) -> PhasedScheduling:

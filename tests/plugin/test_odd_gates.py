@@ -15,7 +15,8 @@ def extend(project, text):
 
 
 def quick(value, *others):
-    return [value, *(pytest.param(other, marks=pytest.mark.slow) for other in others)]
+    rows = [other if isinstance(other, tuple) else (other,) for other in others]
+    return [value, *(pytest.param(*row, marks=pytest.mark.slow) for row in rows)]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
@@ -111,10 +112,7 @@ def test_what_a_conftest_changes_after_the_phases_were_sorted_does_not_count(pro
 
 @pytest.mark.parametrize("change", quick("session.items.reverse()", "session.items.pop()"))
 def test_workers_that_report_other_gates_than_were_sorted_stop_the_session(project, change):
-    extend(
-        project,
-        f"@pytest.hookimpl(wrapper=True, tryfirst=True)\ndef pytest_collection_finish(session):\n    {change}\n    return (yield)",
-    )
+    # loaded late, and so called before xdist reports what there is
     project.write("gates/conftest.py", f"def pytest_collection_finish(session):\n    {change}\n")
     run = project.run("-n2")
     assert run.status == 10, run.output

@@ -114,5 +114,5 @@ def test_a_limit_of_failures_gives_the_same_status(project, phase, options):
 
 @pytest.mark.slow
 def test_without_pytests_junit_plugin_the_verdict_is_the_same(project, rarely):
-    run = project.run(*rarely, "-p", "no:junitxml", xml=False)
+    run = project.run(*rarely, "-p", "no:junitxml", xml_file=False)
     assert run.status == 0, run.output
