@@ -17,6 +17,7 @@ from .state import GATE, GateState
 
 _SETUP_FAILURE = pytest.StashKey[BaseException]()
 _CLOSED = pytest.StashKey[bool]()
+_RETURNED = pytest.StashKey[bool]()
 
 
 class GateExecution:
@@ -50,8 +51,13 @@ class GateExecution:
         if failure is not None:
             del item.stash[_SETUP_FAILURE]
             raise failure
+        item.stash[_RETURNED] = False
         try:
-            return (yield)
+            result = yield
+            item.stash[_RETURNED] = (
+                True  # pytest-retry calls again before the report of the first failure is out
+            )
+            return result
         finally:
             self._end_copy()
 
@@ -84,7 +90,7 @@ class GateExecution:
         gate = item.stash.get(GATE, None)
         if report.failed and gate is not None and gate.severity is Severity.WARN:
             _warn(item, report, error)
-        elif report.failed or (report.passed and error is not None):
+        elif report.failed or (report.passed and error is not None and not _passed_again(item, report)):
             report.dbdeploy_failed = True  # type: ignore[attr-defined]  # and stays so, whatever a plugin makes of the outcome
         _redact(report)
         return report
@@ -94,6 +100,10 @@ class GateExecution:
         """A subtest's report gets what was printed in it after it was made."""
         if report.sections and type(report) is not pytest.TestReport:
             _redact(report)
+
+
+def _passed_again(item: pytest.Item, report: pytest.TestReport) -> bool:
+    return report.when == "call" and item.stash.get(_RETURNED, False)
 
 
 def _warn(item: pytest.Item, report: pytest.TestReport, error: BaseException | None) -> None:

@@ -137,7 +137,8 @@ def _outcome(report: pytest.TestReport) -> GateOutcome | None:
         return (
             GateOutcome.NOT_APPLICABLE if hasattr(report, "dbdeploy_not_applicable") else GateOutcome.SKIPPED
         )
-    return GateOutcome.PASSED if report.when == "call" else None
+    # An outcome that only another plugin knows ("retried") is no evidence.
+    return GateOutcome.PASSED if report.passed and report.when == "call" else None
 
 
 def message_of(report: pytest.TestReport) -> str | None:
