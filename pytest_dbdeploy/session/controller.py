@@ -154,6 +154,7 @@ class Controller:
     @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Also called for pytest.exit(), and for xdist's own Interrupted, which only says that something else stopped the run."""
+        signals.session_ends()
         self.why = self.why or str(excinfo.value) or type(excinfo.value).__name__
         if isinstance(excinfo.value, KeyboardInterrupt) and not type(excinfo.value).__module__.startswith(
             "xdist."

@@ -21,6 +21,8 @@ from pytest_dbdeploy.session.state import GATE
 
 FAKE = json.loads(os.environ.get("FAKE", "{}"))
 LOG = Path(os.environ.get("FAKE_LOG", os.devnull))  # now: a gate may change the environment
+if FAKE.get("group") and "PYTEST_XDIST_WORKER" not in os.environ:
+    os.setpgid(0, 0)  # as a terminal does: the controller with its workers
 EVERY = (Phase.PREFLIGHT, Phase.SANDBOX, Phase.POSTDEPLOY)
 
 
@@ -53,6 +55,8 @@ class FakeFlow:
                 raise KeyboardInterrupt
             if kind == "signal":
                 os.kill(os.getpid(), signal.Signals[value])
+            if kind == "signal-group":
+                os.killpg(0, signal.Signals[value])
             if kind == "sleep":
                 time.sleep(float(value))
             if kind == "kill-workers":
@@ -113,7 +117,7 @@ class FakeFlow:
         if decision is not None and decision.verdict is Verdict.DEPLOY:
             self.exit_status = ExitStatus.OK
         elif self.deployed:
-            with critical.section():
+            with critical.section(final=True):  # as the real one
                 log("rollback")
                 self._act("rollback")
                 log("rolled-back")
@@ -126,12 +130,6 @@ class FakeFlow:
     def close(self, ledger):
         log("close", gates={gate.nodeid: [gate.outcome, gate.message] for gate in ledger.gates})
         self._act("close")
-
-    def pause(self):
-        log("pause")
-
-    def go_on(self):
-        log("go-on")
 
     def pause(self):
         log("pause")
