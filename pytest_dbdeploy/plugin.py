@@ -25,6 +25,9 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
     if any(option.action and config.getoption(option.dest, None) is not None for option in options.OPTIONS):
+        from .session import versions
+
+        versions.refuse_older("pytest")  # before anything is imported that it may lack
         from .session import start
 
         config.stash[_ACTIVE] = start.read_command_line(config)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import sys
 from collections.abc import Generator
-from importlib import metadata
 from typing import Any
 
 import pytest
@@ -16,7 +14,7 @@ from ..errors import ConfigError
 from ..invocation import requested_action
 from ..model import ExitStatus
 from ..secret import redactor
-from . import hiding, narrowing
+from . import hiding, narrowing, versions
 from .blame import blame
 from .collection import GateCollection
 from .source import PHASES, session_source
@@ -24,7 +22,6 @@ from .state import ACTION
 from .worker import INPUT, Worker
 
 _ONLY_INFORMATION = ("help", "version", "markers", "showfixtures", "show_fixtures_per_test", "cacheshow")
-_OLDEST_XDIST = (3, 7)
 
 _running: list[pytest.Config] = []  # the action session of this process
 
@@ -68,6 +65,7 @@ def configure(config: pytest.Config) -> None:
         return
     from .controller import Controller
 
+    config.pluginmanager.register(versions, "dbdeploy-versions")
     controller = Controller(config, action)
     config.pluginmanager.register(controller, "dbdeploy-controller")
     if config.pluginmanager.hasplugin("xdist"):
@@ -146,21 +144,14 @@ def _refuse(config: pytest.Config) -> None:
         raise pytest.UsageError(
             "dbdeploy: --dist=each runs every gate in every worker; use --dist=load or another mode"
         )
-    if getattr(option, "dist", "no") != "no" and _version("pytest-xdist") < _OLDEST_XDIST:
-        raise pytest.UsageError(
-            f"dbdeploy: pytest-xdist {metadata.version('pytest-xdist')} is too old: 3.7 or newer is needed "
-            "(pip install -U pytest-xdist), or run without -n"
-        )
+    if getattr(option, "dist", "no") != "no":
+        versions.refuse_older("pytest-xdist", otherwise=", or run without -n")
     if option.trace and getattr(option, "dist", "no") != "no":
         raise pytest.UsageError("dbdeploy: --trace cannot be used with -n: workers have no terminal")
     if (option.usepdb or option.trace) and (os.environ.get("CI") or not _interactive(config)):
         raise pytest.UsageError(
             "dbdeploy: --pdb and --trace need a person at a terminal; a deployment would hang here"
         )
-
-
-def _version(distribution: str) -> tuple[int, ...]:
-    return tuple(int(number) for number in re.findall(r"\d+", metadata.version(distribution))[:2])
 
 
 def _interactive(config: pytest.Config) -> bool:
