@@ -98,6 +98,9 @@ def whole_session(config: pytest.Config) -> Generator[None, Any, Any]:
         if error is not None:
             with contextlib.suppress(Exception):  # such as a closed stdout; the target comes first
                 controller.pytest_unconfigure()  # once more: the error may have kept it from being called
+            config.pluginmanager.unregister(
+                controller
+            )  # pytest may call everybody's once more, and nobody catches errors there
         status = controller.final_status(int(status), failed=error is not None)
         lines = controller.summary()
     if error is not None:
