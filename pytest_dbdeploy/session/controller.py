@@ -219,6 +219,8 @@ class Controller:
 
     def final_status(self, status: int, *, failed: bool) -> int:
         """Of the process. ``failed``: another plugin's error came out of the session. Whatever plugins set after us plays no part."""
+        if not self.prepared:  # interrupted, or refused: the flow has no verdict
+            return int(ExitStatus.INTERNAL_ERROR) if failed else status
         if failed or self.status is None:
             return self._status(int(ExitStatus.INTERNAL_ERROR) if failed else status)
         return self.status
