@@ -82,6 +82,11 @@ class CommonFlow:
     def summary(self) -> list[str]:
         return terminal.summary(self.record)
 
+    @property
+    def markup(self) -> dict[str, bool]:
+        """Of the summary's first line, for pytest's terminal writer."""
+        return terminal.markup(self.record)
+
     def junit_properties(self) -> dict[str, str]:
         return {
             "dbdeploy.deployment_id": self.record.deployment_id,

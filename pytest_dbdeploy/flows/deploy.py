@@ -71,7 +71,10 @@ class DeployFlow(EndingFlow):
         with self.steps.step("plan", "plan", LogPhase.PREFLIGHT) as step:
             plan = self.plan = self._plan()
             self.record.plan = plan
-            step.done(plan.target_error.splitlines()[0] if plan.target_error else terminal.plan_line(plan))
+            step.done(
+                plan.target_error.splitlines()[0] if plan.target_error else terminal.plan_line(plan),
+                brief="the target could not be read" if plan.target_error else "made",
+            )
         self.record.notes += plan.notes
         if self.environment.app_url:
             self.health = check_health(self.environment.app_url, self.environment.health, patient=False)
@@ -239,7 +242,7 @@ class DeployFlow(EndingFlow):
                     self.environment.app_url, self.environment.health, patient=self.health.healthy, step=step
                 )
             step.done(
-                f"{count(len(changes), 'change')} rehearsed, {len(self.verification.missing)} missing on the target"
+                f"{count(len(changes), 'rehearsed change')}, {len(self.verification.missing)} missing on the target"
             )
         return self._context(
             {

@@ -183,7 +183,7 @@ class EndingFlow(CommonFlow):
             if decision.verdict is Verdict.DEPLOY:
                 step.done(decision.reasons[0].message if decision.reasons else "every blocking gate passed")
             else:
-                step.failed(_first(decision), reasons=len(decision.reasons))
+                step.failed(_first(decision), brief=_brief(decision), reasons=len(decision.reasons))
 
     def _end(self, outcome: Outcome, status: ExitStatus) -> None:
         self.exit_status = status
@@ -209,6 +209,13 @@ class EndingFlow(CommonFlow):
         if self.code is not None and self.code.pushed:
             put_code_back(self.workspace, self.code.as_json())
             self.code.pushed = False
+
+
+def _brief(decision: Decision) -> str:
+    """For the terminal, which shows the failures and the reasons below."""
+    first = decision.reasons[0]
+    more = f" and {len(decision.reasons) - 1} more" if len(decision.reasons) > 1 else ""
+    return f"not to be deployed: {first.gate or first.message.splitlines()[0]}{more}"
 
 
 def _first(decision: Decision) -> str:

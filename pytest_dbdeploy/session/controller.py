@@ -91,7 +91,9 @@ class Controller:
         return path
 
     def pytest_report_header(self) -> list[str]:
-        return self.flow.header() if self.flow is not None and self.prepared else []
+        if self.flow is None or not self.prepared:
+            return []
+        return terminal.header(self.config, self.flow.header())
 
     # -- gates
 
@@ -227,10 +229,15 @@ class Controller:
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        terminal.summary(terminalreporter, self.summary())
+        terminal.summary(terminalreporter, self.summary(), self._markup())
         self.summarized = True
 
     summarized = False
+
+    def _markup(self) -> dict[str, bool]:
+        """How the verdict looks, if the flow has a taste."""
+        markup: dict[str, bool] = getattr(self.flow, "markup", {})
+        return markup
 
     def summary(self) -> list[str]:
         if self.flow is None or not self.prepared:
@@ -244,7 +251,7 @@ class Controller:
             self.end(self.why or "the session could not start")
             reporter = self.config.pluginmanager.getplugin("terminalreporter")
             if not self.summarized and reporter is not None:
-                terminal.summary(reporter, self.summary())
+                terminal.summary(reporter, self.summary(), self._markup())
             path, written = self._junit_path(), getattr(self.config.option, "xmlpath", None)
             if path is not None and written:
                 junit.copy_to(self.config, path, Path(written))
