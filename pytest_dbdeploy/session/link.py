@@ -51,7 +51,7 @@ class XdistHooks:
         kind, value = message
         if kind == "manifest":
             link.manifest = Manifest.load(value)
-        elif kind == "interrupted":
+        elif kind == "stopped":
             by_hand, why = value
             self.controller.interrupted = self.controller.interrupted or by_hand
             self.controller.why = self.controller.why or why

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import pytest
 from ..gating import FACTS
 from ..model import Gate, Phase, Severity
 from ..secret import redactor
+from .blame import blame
 from .collection import GateCollection
 from .execution import GateExecution
 from .source import Scope
@@ -95,6 +97,11 @@ class Worker(GateCollection):
         session.items.append(self.barrier)  # its index is the number of ids: no part of what was reported
 
     @pytest.hookimpl(tryfirst=True)
+    def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Before the other plugins hear of it, whose hooks may be the ones that are broken."""
+        self._stopped(f"internal error: in a worker, {blame(excinfo.value)}")
+
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self) -> None:
         if self.barrier is None:  # the controller would wait for ever
             raise RuntimeError("another plugin took the place of pytest's collection: there are no gates")
@@ -106,6 +113,8 @@ class Worker(GateCollection):
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """xdist's exit status 2 does not tell Ctrl-C from pytest.exit(), nor why."""
         why = str(excinfo.value) or type(excinfo.value).__name__
-        self.channel.send(
-            ("interrupted", [isinstance(excinfo.value, KeyboardInterrupt), redactor.redact(why)])
-        )
+        self._stopped(why, by_hand=isinstance(excinfo.value, KeyboardInterrupt))
+
+    def _stopped(self, why: str, *, by_hand: bool = False) -> None:
+        with contextlib.suppress(OSError):  # the controller is gone
+            self.channel.send(("stopped", [by_hand, redactor.redact(why)]))
