@@ -153,5 +153,12 @@ def test_with_workers_it_is_one_crashed_gate(project, phase, killer):
     assert run.rolled_back == (phase == "postdeploy")
 
 
+def test_a_deployment_longer_than_every_timeout_whose_workers_die_meanwhile_is_verified_by_others(project):
+    run = project.run("-n2", "--timeout=1", deploy=["kill-workers", "sleep:2"])
+    assert run.status == 0, run.output
+    assert run.names("deploy", "rollback") == ["deploy"]
+    assert set(run.outcomes.values()) == {"passed"}
+
+
 def _case(phase):
     return f"gates/{phase}/test_zz_{phase}.py::test_case"
