@@ -11,7 +11,7 @@ import pytest
 from ..gating import MESSAGE
 from ..model import Severity
 from ..secret import redactor
-from . import handles
+from . import handles, hiding
 from .ledger import failure_message
 from .state import GATE, GateState
 
@@ -26,6 +26,10 @@ class GateExecution:
     def __init__(self, state: GateState) -> None:
         self.state = state
         self._pid = os.getpid()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> None:
+        hiding.clean_logs(session.config)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> None:

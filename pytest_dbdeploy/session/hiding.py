@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+import logging
+from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 
@@ -16,6 +17,19 @@ def clean_debug_log(config: pytest.Config) -> None:
     write = getattr(config.trace.root, "_writer", None)
     if config.option.debug and write is not None:
         config.trace.root.setwriter(lambda text: write(redactor.redact(text)))
+
+
+def clean_logs(config: pytest.Config) -> None:
+    """Live logs and ``--log-file`` are written while a gate runs, past its reports."""
+    plugin = config.pluginmanager.getplugin("logging-plugin")
+    for name in ("log_cli_handler", "log_file_handler"):
+        handler = getattr(plugin, name, None)
+        if handler is not None:
+            handler.format = _redacting(handler.format)
+
+
+def _redacting(written: Callable[[logging.LogRecord], str]) -> Callable[[logging.LogRecord], str]:
+    return lambda record: redactor.redact(written(record))
 
 
 def hide_from_workers(config: pytest.Config) -> None:

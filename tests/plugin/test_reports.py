@@ -110,3 +110,32 @@ def test_a_setup_failure_of_a_warning_gate_is_one_warned_test(project, rarely):
     assert "no thing" in run.output
     kind, _, properties, _ = run.junit["gates.sandbox.test_zz_sandbox::test_case"]
     assert (kind, [name for name, _ in properties]) == ("passed", ["dbdeploy.warned"])
+
+
+def test_no_option_that_shows_more_shows_a_password(project, rarely):
+    """The URL printed, logged, recorded, in a local variable, in an argument, in a long text that pytest shortens."""
+    project.gate(
+        "sandbox",
+        "url = dbdeploy_target.url\n"
+        "among_others = {f'key{i}': url for i in range(20)}\n"
+        "behind_others = 'x' * 90 + url + 'x' * 300\n"
+        "record_property('url', url)\n"
+        "print(url); print(url, file=sys.stderr); logging.getLogger('gate').error('at %s', url)\n"
+        "def connect(to): raise OSError(f'no way to {to}')\n"
+        "connect(url)",
+        head="import logging, sys",
+        arguments="dbdeploy_target, record_property",
+    )
+    project.gate("preflight", "print(dbdeploy_target.url)", arguments="dbdeploy_target")
+    shown = ("-vv", "-l", "--tb=long", "--setup-show", "-rA", "--trace-config", "-o", "junit_logging=all")
+    run = project.run(*rarely, *shown, "-o", "log_cli=true", "--log-file=gates.log")
+    assert run.status == 10
+    assert "no way to" in run.output
+    assert "u:***@127.0.0.1:1/db" in run.output, "what is no secret stays"
+    written = [
+        (project.path / name).read_text()
+        for name in ("junit.xml", "gates.log")
+        if (project.path / name).exists()
+    ]
+    for text in (run.output, *written):
+        assert not [line for line in text.splitlines() if "verys" in line or "ecret@" in line]

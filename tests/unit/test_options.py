@@ -196,3 +196,32 @@ def test_every_option_is_documented():
     for option in OPTIONS:
         for name in filter(None, (option.flag, option.ini, option.variable)):
             assert f"`{name}" in page
+
+
+def test_help_fits_eighty_columns_and_says_of_every_option_where_else_it_is_set(pytester, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = pytester.runpytest_subprocess("--help").stdout.lines
+    first = lines.index("database deployment gates:")
+    ours = lines[first + 1 : lines.index("", first)]
+    assert all(len(line) <= 80 for line in ours)
+    text = " ".join(" ".join(ours).split())
+    assert "pytest --dbdeploy-env=dev --dbdeploy-dry-run" in text, "the first dry run, to copy"
+    starts = [text.index(f"{option.flag}=" if option.metavar else option.flag) for option in OPTIONS]
+    for option, start, end in zip(OPTIONS, starts, [*starts[1:], len(text)], strict=True):
+        said = text[start:end]
+        assert said.rstrip().endswith("."), said
+        if option.action:
+            assert "On the command line only." in said
+        else:
+            assert "(default: " in said
+            assert f"variable {option.variable}" in said
+            assert option.ini is None or f"ini key {option.ini}" in said
+
+
+def test_fixtures_fit_eighty_columns(pytester, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = pytester.runpytest_subprocess("--fixtures", "-v").stdout.lines
+    first = next(i for i, line in enumerate(lines) if "fixtures defined from pytest_dbdeploy" in line)
+    ours = [line for line in lines[first + 1 :] if line.startswith("    ")]
+    assert len(ours) > 15
+    assert all(len(line) <= 80 for line in ours)
