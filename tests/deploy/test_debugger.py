@@ -20,7 +20,7 @@ and (state like 'idle in transaction%%' or exists (select from pg_locks l where 
 class Person:
     """At the prompt of a gate that has read the target."""
 
-    def __init__(self, project, statement):
+    def __init__(self, project, statement, action="--dbdeploy-env=dev"):
         self.project = project
         project.migration("0002_phone", ADD_PHONE)
         project.write(
@@ -28,7 +28,7 @@ class Person:
             f"def test_it(dbdeploy_target):\n    dbdeploy_target.scalar('select count(*) from users')\n    {statement}\n",
         )
         before = project.folders()
-        python, *words = project.command("--dbdeploy-env=dev", "--pdb")
+        python, *words = project.command(action, "--pdb")
         self.child = pexpect.spawn(
             python, words, cwd=project.root, env=project.environ(TERM="dumb"), encoding="utf-8", timeout=90
         )
@@ -88,3 +88,21 @@ def test_whoever_has_the_target_when_the_person_returns_is_named(deployed):
         assert deployed.states()[person.folder.name] == "applied"
     assert deployed.run(f"--dbdeploy-rollback={person.folder.name}").status == 0
     whole(deployed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("word", "ended"), [("c", (0, "deployed")), ("q", (12, "rollback_failed"))])
+def test_a_resumed_deployment_pauses_too(deployed, word, ended):
+    deployed.migration("0002_phone", ADD_PHONE)
+    deployed.write(GATE, "import os\ndef test_it():\n    os.kill(os.getpid(), 9)\n")
+    killed = deployed.start("--dbdeploy-env=dev")
+    killed.process.communicate()
+    person = Person(deployed, "breakpoint()", f"--dbdeploy-resume={killed.id}")
+    assert deployed.sql(HELD, []) == []
+    assert person.type(word).ended == ended
+    if word == "c":
+        migrated(deployed)
+    else:
+        assert deployed.states()[killed.id] == "applied", "it can be resumed again"
+        assert deployed.run(f"--dbdeploy-rollback={killed.id}").status == 0
+        whole(deployed)
