@@ -10,8 +10,8 @@ import pytest
 
 from ..gating import MESSAGE
 from ..model import Severity
-from ..secret import redactor
 from . import handles, hiding
+from .hiding import shown_by_a_gate
 from .ledger import failure_message
 from .state import GATE, GateState
 
@@ -128,16 +128,16 @@ def _warn(item: pytest.Item, report: pytest.TestReport, error: BaseException | N
 
 def _redact(report: pytest.TestReport) -> None:
     """What a gate printed or showed of itself leaves this process without secrets."""
-    report.sections = [(name, redactor.redact(text)) for name, text in report.sections]
+    report.sections = [(name, shown_by_a_gate(text)) for name, text in report.sections]
     report.user_properties = [
-        (name, value if isinstance(value, (int, float, type(None))) else redactor.redact(str(value)))
+        (name, value if isinstance(value, (int, float, type(None))) else shown_by_a_gate(str(value)))
         for name, value in report.user_properties
     ]
     longrepr = report.longrepr
     if isinstance(longrepr, tuple):
-        report.longrepr = (longrepr[0], longrepr[1], redactor.redact(longrepr[2]))
+        report.longrepr = (longrepr[0], longrepr[1], shown_by_a_gate(longrepr[2]))
     elif longrepr is not None:
         text = str(longrepr)
-        clean = redactor.redact(text)
+        clean = shown_by_a_gate(text)
         if clean != text:
             report.longrepr = clean

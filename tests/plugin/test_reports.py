@@ -139,3 +139,25 @@ def test_no_option_that_shows_more_shows_a_password(project, rarely):
     ]
     for text in (run.output, *written):
         assert not [line for line in text.splitlines() if "verys" in line or "ecret@" in line]
+
+
+def test_half_a_password_in_a_shortened_value_is_none(project):
+    """pytest cuts values of more than 240 characters in the middle: here wherever it can be in the password."""
+    project.gate(
+        "sandbox",
+        "url = dbdeploy_target.url\n"
+        "assert url == 'postgresql://u:***@127.0.0.1:1/db'.replace('***', ''.join(chr(c) for c in b'verysecret'))\n"
+        "for n in range(85, 125):\n"
+        "    vars(everything)[f'tail{n}'] = 'x' * n + url + 'x' * 300\n"
+        "    vars(everything)[f'head{n}'] = 'x' * 300 + url + 'x' * n\n"
+        "shown = [reprlib_of(value) for value in vars(everything).values()]\n"
+        "raise ValueError('\\n'.join(shown))",
+        head="import types\nfrom _pytest._io.saferepr import saferepr as reprlib_of\neverything = types.SimpleNamespace()",
+        arguments="dbdeploy_target",
+    )
+    run = project.run("--tb=long")
+    assert run.status == 10
+    assert run.output.count("postgresql://u:***...") > 8, "cut in the password"
+    for part in ("u:v", "verys", "ysec", "cret@", "ret@", "t@127"):
+        found = [line for line in run.output.splitlines() if part in line and "b'verysecret'" not in line]
+        assert not found, part
