@@ -228,7 +228,7 @@ class SandboxWork:
             except DbDeployError as error:
                 step.failed(error_text(error).splitlines()[0])
                 return {**found, "error": error_text(error)}
-            step.done("the way back works: restored from a backup, and verified")
+            step.done("restored from a backup and verified")
         return {**found, "rehearsed": True, "seconds": report.seconds}
 
     def _open_hub(self, copied: Clone) -> DatabaseUrl | None:
