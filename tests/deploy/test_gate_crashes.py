@@ -27,7 +27,7 @@ def crash(project, phase="postdeploy"):
     return output, run.id
 
 
-@pytest.mark.parametrize("command", ["rollback", "resume"])
+@pytest.mark.parametrize("command", ["rollback", pytest.param("resume", marks=pytest.mark.slow)])
 def test_a_segfault_after_the_deployment_is_told_by_the_terminal_and_the_next_session_and_repaired(
     deployed, command
 ):

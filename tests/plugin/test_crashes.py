@@ -33,7 +33,7 @@ def test_os_exit_in_a_gate_fails_that_gate_and_the_session_goes_on_to_its_verdic
     assert "finish" in run.names()
 
 
-@pytest.mark.parametrize("phase", PHASES)
+@pytest.mark.parametrize("phase", quick("postdeploy", "preflight", "sandbox"))
 def test_os_exit_in_another_thread_fails_the_gate_that_runs(project, phase):
     project.gate(phase, IN_A_THREAD.format(status=0))
     run = project.run()
@@ -108,7 +108,7 @@ def test_sys_exit_in_a_gate_is_a_failure(project, rarely, phase, code):
     assert run.outcome("test_case") == "failed"
 
 
-@pytest.mark.parametrize("phase", PHASES)
+@pytest.mark.parametrize("phase", quick("postdeploy", "preflight", "sandbox"))
 def test_a_gate_that_runs_out_of_memory_is_a_failure(project, phase):
     project.gate(
         phase,

@@ -66,7 +66,6 @@ def interrupted(run, *, deployed, status=2):
             ((), "postdeploy", "SIGINT", "group"),
             ((), "sandbox", "SIGTERM", "controller"),
             (("-n2",), "postdeploy", "SIGTERM", "group"),
-            (("-n2",), "sandbox", "SIGHUP", "controller"),
             (("-n2",), "preflight", "SIGINT", "group"),
         ],
     ),
@@ -86,9 +85,8 @@ def test_in_a_gate(project, mode, phase, name, to):
         TO,
         quick=[
             ((), "rollback", "SIGINT", "group"),
-            ((), "collected", "SIGTERM", "controller"),
+            ((), "prepare", "SIGTERM", "controller"),
             (("-n2",), "deploy", "SIGINT", "group"),
-            (("-n2",), "finish", "SIGTERM", "group"),
             (("-n2",), "rollback", "SIGHUP", "group"),
         ],
     ),
