@@ -97,31 +97,6 @@ def test_an_error_in_another_plugins_sessionfinish_changes_no_verdict(project, r
     assert run.names("finish", "abandon", "rollback") == ["finish"]
 
 
-@pytest.mark.parametrize("option", quick("--setup-plan", "--lf", "--sw", "--setup-only"))
-def test_options_that_hide_gates_refuse(project, rarely, option):
-    run = project.run(*rarely, option)
-    assert run.status == 10, run.output
-    assert not run.deployed
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "option", ["--ff", "--nf", "-vv", "-s", "--setup-show", "--tb=short", "-ra", "-p no:cacheprovider"]
-)
-def test_options_that_hide_nothing_deploy(project, rarely, option):
-    run = project.run(*rarely, *option.split())
-    assert run.status == 0, run.output
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "option", ["-p no:terminal", "-W error", "--strict-markers", "--strict-config", "-q"]
-)
-def test_strict_and_silent_sessions_deploy(project, rarely, option):
-    run = project.run(*rarely, *option.split())
-    assert run.status == 0, run.output
-
-
 @pytest.mark.slow
 def test_randomly_keeps_the_phases(project, rarely):
     assert project.run(*rarely, randomly=True).status == 0
