@@ -78,6 +78,7 @@ class GateCollection:
             # Where the package is installed is nobody's business: without this, -v shows "<- ../../site-packages/...".
             _, line, domain = item.location
             item.location = (gate.nodeid.partition("::")[0], line, domain)
+            _without_autouse(item)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -151,6 +152,19 @@ def _marker_problems(item: pytest.Item) -> Iterator[str]:
                 yield f"{item.nodeid}: marker dbdeploy has no keyword {key!r}: phase=, severity="
             elif value not in allowed[key]:
                 yield f"{item.nodeid}: marker dbdeploy: {key}={value!r} is none of {', '.join(allowed[key])}"
+
+
+def _without_autouse(item: pytest.Item) -> None:
+    """An application's autouse fixtures are for its tests (pytest-django's recipe creates a test database): not for built-in gates."""
+    info = getattr(item, "_fixtureinfo", None)
+    if info is None:
+        return
+    foreign = {
+        name
+        for name, definitions in info.name2fixturedefs.items()
+        if not definitions[-1].func.__module__.startswith((f"{_PACKAGE.partition('.')[0]}.", "_pytest."))
+    }
+    item.fixturenames[:] = [name for name in item.fixturenames if name not in foreign]  # type: ignore[attr-defined]  # a Function has them
 
 
 def _outermost(paths: Iterable[Path]) -> list[Path]:
