@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +20,20 @@ def listeners(config: pytest.Config) -> list[StepListener]:
     from ..reports.step_lines import ReporterWriter, TerminalReport
 
     class OnLinesOfTheirOwn(ReporterWriter):
-        """Under xdist pytest's own ``ensure_newline`` does not know that there is a line of dots."""
+        """Under xdist pytest's own ``ensure_newline`` does not know that there is a line of dots.
+
+        A terminal that is gone (``| head``, a lost connection) stops no rollback; pytest itself soon says that it is gone.
+        """
 
         def write_line(self, text: str, **markup: bool) -> None:
-            self._end_dots()
-            super().write_line(text, **markup)
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                self._end_dots()
+                super().write_line(text, **markup)
 
         def write_live(self, text: str) -> None:
-            self._end_dots()
-            super().write_live(text)
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                self._end_dots()
+                super().write_live(text)
 
         def _end_dots(self) -> None:
             if not self._live and self._terminal.width_of_current_line:

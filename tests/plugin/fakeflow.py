@@ -15,7 +15,7 @@ from pytest_dbdeploy import critical
 from pytest_dbdeploy.decision import decide
 from pytest_dbdeploy.errors import ConfigError
 from pytest_dbdeploy.flows.base import Close, Go
-from pytest_dbdeploy.model import ExitStatus, LogPhase, Mode, Phase, Verdict
+from pytest_dbdeploy.model import ExitStatus, Level, LogPhase, Mode, Phase, Verdict
 from pytest_dbdeploy.session.source import SessionSource
 from pytest_dbdeploy.session.state import GATE
 
@@ -59,6 +59,12 @@ class FakeFlow:
                 os.killpg(0, signal.Signals[value])
             if kind == "sleep":
                 time.sleep(float(value))
+            if kind == "lose-terminal":
+                reader, writer = os.pipe()
+                os.close(reader)
+                os.dup2(writer, self.config.pluginmanager.getplugin("terminalreporter")._tw._file.fileno())
+            if kind == "say":
+                self.steps.message(LogPhase.ROLLBACK, Level.ERROR, value)
             if kind == "kill-workers":
                 for node in self.config.pluginmanager.getplugin("dsession").sched.nodes:
                     os.kill(node.gateway._rinfo().pid, signal.SIGKILL)

@@ -68,6 +68,12 @@ def test_a_second_signal_does_not_stop_the_rollback(project, rarely):
     assert run.names("rollback", "rolled-back", "close") == ["rollback", "rolled-back", "close"]
 
 
+def test_a_terminal_that_is_gone_does_not_stop_the_rollback(project, rarely):
+    run = project.run(*rarely, deploy=["lose-terminal"], rollback=["say:" + "rolling back " * 2000])
+    assert run.status != 0
+    assert run.names("rollback", "rolled-back", "close") == ["rollback", "rolled-back", "close"]
+
+
 @pytest.mark.slow
 def test_a_signal_while_closing_changes_no_verdict(project, rarely):
     run = project.run(*rarely, close=["signal:SIGTERM"])
