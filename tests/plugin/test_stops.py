@@ -69,7 +69,7 @@ def test_a_second_signal_does_not_stop_the_rollback(project, rarely):
 
 
 def test_a_terminal_that_is_gone_does_not_stop_the_rollback(project, rarely):
-    run = project.run(*rarely, deploy=["lose-terminal"], rollback=["say:" + "rolling back " * 2000])
+    run = project.run(*rarely, "-s", deploy=["lose-terminal"], rollback=["say:" + "rolling back " * 2000])
     assert run.status != 0
     assert run.names("rollback", "rolled-back", "close") == ["rollback", "rolled-back", "close"]
 
