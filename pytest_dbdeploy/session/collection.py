@@ -41,6 +41,9 @@ class GateCollection:
         self, collector: pytest.Collector
     ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
         report = yield
+        error = getattr(getattr(report, "call", None), "excinfo", None)
+        if error is not None and isinstance(error.value, KeyboardInterrupt):
+            raise error.value  # pytest 8.2 takes Ctrl-C for an error of the file that is being read
         if isinstance(collector, pytest.Session):
             if report.passed:
                 built_in = (
