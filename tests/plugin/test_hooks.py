@@ -91,6 +91,10 @@ GATES = {
 
 def check(project, hook, where, deployed, how, args):
     broken = BROKEN.format(where=where, deployed=deployed) + how.format(hook=hook, argument=HOOKS[hook])
+    if (
+        hook == "pytest_plugin_registered"
+    ):  # while the command line is read it ends pytest before anybody is asked
+        broken = broken.replace("    if here", "    if os.path.exists(log) and here")
     if hook == "pytest_internalerror":
         broken += "\n\ndef pytest_runtest_logfinish():\n    broken()\n"
     project.write("broken.py", broken)
