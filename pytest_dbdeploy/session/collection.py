@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import importlib
 import sys
 from collections.abc import Generator, Iterable, Iterator
@@ -104,6 +105,7 @@ class GateCollection:
         session.items.sort(key=lambda item: phases.index(self.phase_of(item)))
         self.order = [(item.nodeid, self._gate(item).nodeid) for item in session.items]
         self.items = list(session.items)
+        gc.freeze()  # all this lives as long as the session: the garbage collector need not walk over it again and again
 
     def restore(self, session: pytest.Session) -> None:
         """What another plugin has made of the gates after they were sorted does not count: phases would mix."""
