@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 from psycopg import errors as pg_errors
-from psycopg import pq
-from psycopg.rows import tuple_row
 
 from ..db.sql import query
 from ..errors import TargetError
 from ..model import NotCompared
+from ..secret import redactor
 from .privileges import COLUMN_PRIVILEGES, all_letters, grants, privileges
+from .transport import Direct, Row, Transport
 
 Properties = Mapping[str, Any]
 
@@ -49,19 +49,6 @@ QUERIES = (
     "setting",
 )
 """One file ``db/sql/catalogue_<name>.sql`` each; each row is kind, name, and one column a property."""
-
-# What decides how the server prints expressions and definitions; jit would cost more than these queries.
-PINNED = """
-set local search_path = pg_catalog, pg_temp;
-set local timezone = 'UTC';
-set local datestyle = 'ISO, MDY';
-set local intervalstyle = 'postgres';
-set local extra_float_digits = 1;
-set local bytea_output = 'hex';
-set local lc_monetary = 'C';
-set local quote_all_identifiers = off;
-set local jit = off
-"""
 
 _ATTEMPTS = 3
 
@@ -108,87 +95,74 @@ class Snapshot:
 
 
 def read_snapshot(
-    conn: psycopg.Connection[Any],
+    source: psycopg.Connection[Any] | Transport,
     *,
     exclude_schemas: Sequence[str] = (),
     schemas: Sequence[str] | None = None,
 ) -> Snapshot:
-    """Reads the schema of the database that ``conn`` is connected to.
+    """Reads the schema of the database that ``source`` is connected to, or is a way to.
 
     ``exclude_schemas``: plain names left out, such as the state schema. ``schemas``: only these, without what has no schema
     (extensions, publications, ...); None: all but the system's. Inside a transaction of the caller it sees what that sees,
     and leaves its settings as they were; else it opens a transaction of its own. TargetError when the catalogue cannot be read.
     """
-    own = conn.info.transaction_status == pq.TransactionStatus.IDLE
+    transport = Direct(source) if isinstance(source, psycopg.Connection) else source
+    exclude = list(exclude_schemas)
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            return _read(conn, own, list(exclude_schemas), None if schemas is None else list(schemas))
+            with transport.transaction():
+                return _read(transport, exclude, None if schemas is None else list(schemas))
         except (pg_errors.InternalError_, pg_errors.UndefinedTable, pg_errors.UndefinedObject) as error:
             # The rendering functions see the newest catalogue: an object dropped since our transaction began is an error.
-            if not own or attempt == _ATTEMPTS:
-                raise _unreadable(conn, error) from error
+            if not transport.repeats or attempt == _ATTEMPTS:
+                raise _unreadable(transport, error) from error
         except psycopg.Error as error:
-            raise _unreadable(conn, error) from error
+            raise _unreadable(transport, error) from error
     raise AssertionError("unreachable")
 
 
-def _unreadable(conn: psycopg.Connection[Any], error: psycopg.Error) -> TargetError:
-    where = "" if conn.closed else f" of {conn.info.dbname}"
+def _unreadable(transport: Transport, error: psycopg.Error) -> TargetError:
+    where = f" of {transport.name}" if transport.name else ""
     message = error.diag.message_primary or str(error)
+    detail = f": {error.diag.message_detail}" if (error.sqlstate or "").startswith("08") else ""
     return TargetError(
-        f"the catalogue{where} could not be read: {message}",
+        redactor.redact(f"the catalogue{where} could not be read: {message}{detail}"),
         hint="Run it again; if it stays, look at the server's log and at the role's right to read pg_catalog.",
     )
 
 
-def _read(
-    conn: psycopg.Connection[Any], own: bool, exclude: list[str], schemas: list[str] | None
-) -> Snapshot:
-    # Rolled back in any case: a caller's transaction gets its own search_path back with the savepoint.
-    with conn.transaction(force_rollback=True):
-        if own:
-            conn.execute("set transaction isolation level repeatable read, read only")
-        for setting in PINNED.split(";"):
-            conn.execute(setting)
-        namespaces = _run(conn, "namespaces", {"exclude": exclude, "schemas": schemas})
-        parameters = {
-            "namespaces": [row[0] for row in namespaces.fetchall()],
-            "everything": schemas is None,
-        }
-        objects: dict[str, dict[str, Properties]] = {}
-        not_compared: list[NotCompared] = []
-        with conn.pipeline():  # one round trip for all
-            cursors = [_run(conn, name, parameters) for name in (*QUERIES, "not_compared")]
-        for cursor in cursors[:-1]:
-            _collect(cursor, objects, not_compared)
-        not_compared += [
-            NotCompared(kind, name, "the comparison does not know this kind of object yet")
-            for kind, name in cursors[-1]
-        ]
-        version = conn.info.server_version
-    return Snapshot(version, objects, tuple(sorted(not_compared, key=lambda item: (item.kind, item.object))))
-
-
-def _run(
-    conn: psycopg.Connection[Any], name: str, parameters: Mapping[str, Any]
-) -> psycopg.Cursor[tuple[Any, ...]]:
-    # whatever rows the caller's connection makes
-    return conn.cursor(row_factory=tuple_row).execute(query(f"catalogue_{name}"), parameters)
+def _read(transport: Transport, exclude: list[str], schemas: list[str] | None) -> Snapshot:
+    scope = {"exclude": exclude, "schemas": schemas}
+    (namespaces,) = transport.rows([query("catalogue_namespaces")], scope)
+    parameters = {
+        "namespaces": [row["oid"] for row in namespaces],
+        "everything": schemas is None,
+    }
+    objects: dict[str, dict[str, Properties]] = {}
+    not_compared: list[NotCompared] = []
+    statements = [query(f"catalogue_{name}") for name in (*QUERIES, "not_compared")]
+    for number, rows in enumerate(transport.rows(statements, parameters)):
+        if number < len(QUERIES):
+            _collect(rows, objects, not_compared)
+        else:
+            not_compared += [
+                NotCompared(row["kind"], row["name"], "the comparison does not know this kind of object yet")
+                for row in rows
+            ]
+    return Snapshot(
+        transport.server_version_num(),
+        objects,
+        tuple(sorted(not_compared, key=lambda item: (item.kind, item.object))),
+    )
 
 
 def _collect(
-    cursor: psycopg.Cursor[Any], objects: dict[str, dict[str, Properties]], not_compared: list[NotCompared]
+    rows: Iterable[Row], objects: dict[str, dict[str, Properties]], not_compared: list[NotCompared]
 ) -> None:
-    columns = [column.name for column in cursor.description or ()][2:]
-    with_acl = "acl" in columns
-    for row in cursor:
-        kind, name = row[0], row[1]
-        found = {
-            column: value
-            for column, value in zip(columns, row[2:], strict=True)
-            if value is not None and value != []
-        }
-        if with_acl:
+    for row in rows:
+        kind, name = row.pop("kind"), row.pop("name")
+        found = {column: value for column, value in row.items() if value is not None and value != []}
+        if "acl" in row:
             _settle_privileges(kind, found)
         named = objects.setdefault(kind, {})
         if name in named:
