@@ -98,12 +98,13 @@ class Direct:
 
 
 class ThroughHub:
-    """The foreign server ``name`` of a hub; ``hub``: a connection to the hub of our own, in autocommit mode."""
+    """The foreign server ``server`` of a hub; ``hub``: a connection to the hub of our own, in autocommit mode."""
 
     repeats = True
 
-    def __init__(self, hub: psycopg.Connection[Any], name: str) -> None:
+    def __init__(self, hub: psycopg.Connection[Any], server: str, *, name: str) -> None:
         self._hub = hub
+        self._server = server
         self.name = name
 
     def server_version_num(self) -> int:
@@ -112,7 +113,7 @@ class ThroughHub:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        self._hub.execute("select public.dblink_connect('compared', %s)", [self.name])
+        self._hub.execute("select public.dblink_connect('compared', %s)", [self._server])
         try:
             self._hub.execute(
                 "select public.dblink_exec('compared', %s)", [f"begin transaction {_REPEATABLE};{PINNED}"]

@@ -234,7 +234,7 @@ class SandboxWork:
     def _open_hub(self, copied: Clone) -> DatabaseUrl | None:
         databases = {"target": self.target, "before": copied.before, "after": copied.after}
         try:
-            hub = open_hub(self.sandbox, databases, self.workspace.workdir("hub"))
+            hub = open_hub(self.sandbox, databases, connect_timeout=self.settings.timeouts.connect)
         except DbDeployError as error:
             self.workspace.say(PHASE, Level.WARN, f"no hub: {error_text(error)}")
             return None
