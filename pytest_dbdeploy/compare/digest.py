@@ -1,0 +1,194 @@
+"""Digests of a table's rows: of all, of buckets of them, of each row of a bucket. Computed by the server.
+
+A sum does not depend on the order of rows and, unlike xor, does not lose rows that are there twice.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import psycopg
+from psycopg import sql
+
+from .names import split_name
+from .relations import Column
+from .rendering import order, row_hash, shown
+
+Connection = psycopg.Connection[Any]
+MANY = 1 << 17  # buckets at most
+
+_BUCKET = struct.Struct("!qqq")
+_ENTRY = struct.Struct("!qq")
+
+
+class Bucket(NamedTuple):
+    rows: int
+    digest: int
+
+
+class Row(NamedTuple):
+    """A row that differs, as one side has it: ``code`` stands for its key. ``texts``: None for null, in the columns' order."""
+
+    code: int
+    key: tuple[str | None, ...]
+    texts: tuple[str | None, ...]
+    hashes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One side of a pair. ``only``: without the rows of inheriting tables. ``columns`` and ``fields``: the common ones, same order.
+
+    ``key``: the columns by which a row is found again, none: only its contents do. ``by_range``: the key is an integer, and
+    buckets are ranges of it, each of 2 ** ``shift`` keys; else they are made of the key's hash.
+    """
+
+    name: str
+    only: bool
+    columns: tuple[Column, ...]
+    strict: tuple[tuple[sql.Composable, ...], ...]
+    exact: tuple[tuple[sql.Composable, ...], ...]
+    key: tuple[Column, ...]
+    by_range: bool = False
+    shift: int = 0
+
+    @property
+    def source(self) -> sql.Composable:
+        keyword = sql.SQL("only " if self.only else "")
+        return sql.SQL("{}{} t").format(keyword, sql.Identifier(*split_name(self.name)))
+
+    def hash(self, *, exact: bool) -> sql.Composable:
+        fields = self.exact if exact else self.strict
+        return row_hash([field for of_column in fields for field in of_column])
+
+    @property
+    def code(self) -> sql.Composable:
+        """What stands for a row's key: an integer itself, else a hash."""
+        if self.by_range:
+            return sql.SQL("t.{}::bigint").format(sql.Identifier(self.key[0].name))
+        if not self.key:
+            return self.hash(exact=True)
+        places = [self.columns.index(column) for column in self.key]
+        return row_hash([field for place in places for field in self.exact[place]])
+
+
+def count(conn: Connection, table: Table) -> int:
+    """Rows of the table, exactly."""
+    return int(_one(conn, sql.SQL("select count(*) from {}").format(table.source))[0])
+
+
+def whole(conn: Connection, table: Table, *, exact: bool) -> tuple[int, str]:
+    """(rows, digest)."""
+    statement = sql.SQL("select count(*), coalesce(sum({}), 0)::text from {}")
+    rows, digest = _one(conn, statement.format(table.hash(exact=exact), table.source))
+    return rows, digest
+
+
+def key_range(conn: Connection, table: Table) -> tuple[int, int] | None:
+    """The least and the greatest integer key; None of an empty table."""
+    key = sql.Identifier(table.key[0].name)
+    statement = sql.SQL("select min(t.{key})::bigint, max(t.{key})::bigint from {source}")
+    least, greatest = _one(conn, statement.format(key=key, source=table.source))
+    return None if least is None else (least, greatest)
+
+
+def buckets(conn: Connection, table: Table, number: int, *, exact: bool) -> dict[int, Bucket]:
+    """Digests of at most ``number`` (a power of two; ranges are as many as they are) buckets of rows."""
+    # The planner takes each key for a group of its own and would sort them all, in one process.
+    conn.execute("set local enable_sort = off; set local parallel_tuple_cost = 0")
+    statement = sql.SQL(
+        "select string_agg(int8send(b) || int8send(n) || int8send(mod(h, 9223372036854775807)::bigint), ''::bytea) "
+        "from (select {bucket} as b, count(*) as n, sum({hash}) as h from {source} group by 1) buckets"
+    )
+    (found,) = _one(
+        conn,
+        statement.format(
+            bucket=_bucket(table, number), hash=table.hash(exact=exact), source=table.source
+        ),
+    )
+    return {bucket: Bucket(rows, digest) for bucket, rows, digest in _BUCKET.iter_unpack(found or b"")}
+
+
+def rows_of_buckets(
+    conn: Connection, table: Table, number: int, wanted: Sequence[int], *, few: bool
+) -> Iterator[tuple[int, bytes]]:
+    """For each bucket of ``wanted`` that is not empty: its rows' (code, hash), 16 bytes each; see ``entries``.
+
+    ``few``: the buckets are a small part of the table.
+    """
+    hash_ = table.hash(exact=True)
+    array, shift = sql.Literal(list(wanted)), sql.Literal(table.shift)  # parameters would make % special in names
+    if table.by_range and few:
+        conn.execute("set local enable_seqscan = off")
+        rows = sql.SQL(
+            "(select b, t.code, t.hash from unnest({array}::bigint[]) b cross join lateral (select {code} as code, {hash} as hash "
+            "from {source} where t.{key} between b << {shift} and (b << {shift}) | ((1::bigint << {shift}) - 1) offset 0) t)"
+        ).format(
+            array=array,
+            shift=shift,
+            code=table.code,
+            hash=hash_,
+            source=table.source,
+            key=sql.Identifier(table.key[0].name),
+        )
+    else:
+        rows = sql.SQL(
+            "(select {bucket} as b, {code} as code, {hash} as hash from {source} where {bucket} = any({array}::bigint[]) offset 0)"
+        ).format(bucket=_bucket(table, number), array=array, code=table.code, hash=hash_, source=table.source)
+    statement = sql.SQL(
+        "select b, string_agg(int8send(code) || int8send(hash), ''::bytea) from {} found group by 1"
+    )
+    with conn.cursor(binary=True) as cursor:
+        yield from cursor.execute(statement.format(rows))
+
+
+def entries(rows: bytes) -> list[tuple[int, int]]:
+    return list(_ENTRY.iter_unpack(rows))
+
+
+def sample(conn: Connection, table: Table, codes: Sequence[int], most: int) -> list[Row]:
+    """The first ``most`` of the rows with these codes, by key; without one, any of them."""
+    texts = sql.SQL(", ").join(map(shown, table.columns))
+    hashes = sql.SQL(", ").join(row_hash(list(fields)) for fields in table.exact)
+    keys = sql.SQL(", ").join(map(shown, table.key))
+    found = sql.SQL("t.{}").format(sql.Identifier(table.key[0].name)) if table.by_range else table.code
+    orders = [order(column) for column in table.key]
+    statement = sql.SQL(
+        "select {code}, array[{keys}]::bytea[], array[{texts}]::bytea[], array[{hashes}]::bigint[] from {source} "
+        "where {found} = any({codes}::bigint[]){order} limit {most}"
+    ).format(
+        code=table.code,
+        keys=keys,
+        texts=texts,
+        hashes=hashes,
+        source=table.source,
+        found=found,
+        codes=sql.Literal(list(codes)),
+        most=sql.Literal(most),
+        order=sql.SQL(" order by {}").format(sql.SQL(", ").join(orders)) if orders else sql.SQL(""),
+    )
+    with conn.cursor(binary=True) as cursor:
+        cursor.execute(statement)
+        return [
+            Row(code, _decoded(key), _decoded(texts), tuple(hashes)) for code, key, texts, hashes in cursor
+        ]
+
+
+def _bucket(table: Table, number: int) -> sql.Composable:
+    if table.by_range:
+        return sql.SQL("({} >> {})").format(table.code, sql.Literal(table.shift))
+    return sql.SQL("({} & {})").format(table.code, sql.Literal(number - 1))
+
+
+def _decoded(values: Sequence[bytes | None]) -> tuple[str | None, ...]:
+    return tuple(None if value is None else value.decode("utf-8", "replace") for value in values)
+
+
+def _one(conn: Connection, statement: sql.Composed) -> tuple[Any, ...]:
+    with conn.cursor(binary=True) as cursor:
+        row = cursor.execute(statement).fetchone()
+    assert row is not None
+    return tuple(row)

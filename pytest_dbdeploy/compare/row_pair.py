@@ -1,0 +1,265 @@
+"""One table in two databases: digests of all rows; where they differ, which rows, and in which columns.
+
+The cost is bounded: the servers make digests of all rows, then of buckets of them, then of the rows of those buckets that
+differ, at most ``_MOST_ROWS``; values are fetched of ``SAMPLES`` rows.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import TypeVar
+
+from . import digest
+from .digest import Bucket, Connection, Row, Table
+from .reader import Reader
+from .relations import Catalogue, Column, Relation
+from .rendering import Rules, fields, is_integer, is_number
+from .row_result import DifferingRow, TableResult, Verdict
+
+T = TypeVar("T")
+SAMPLES = 20
+_BIG = 16 * 1024**2  # bytes from which on the first pass already tells ranges of keys apart
+_ROWS_A_BUCKET = 32
+_MOST_ROWS = 1_000_000  # in buckets that differ
+_MOST_CODES = 100_000
+_narrowing = threading.Lock()  # one table at a time: it takes memory here
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A database that is being read."""
+
+    reader: Reader
+    catalogue: Catalogue
+
+    @property
+    def label(self) -> str:
+        return self.reader.label
+
+
+class Pair:
+    """A table that both databases have."""
+
+    def __init__(self, name: str, first: Side, other: Side, equality: str) -> None:
+        self.sides = first, other
+        relations = first.catalogue.relations[name], other.catalogue.relations[name]
+        rules = Rules.between(first.catalogue, other.catalogue, equality)
+        self.tables = _tables(relations, rules)
+        self.big = max(relation.size for relation in relations) >= _BIG
+        self.only_columns = _only_columns(*relations), _only_columns(*reversed(relations))
+        self.result = TableResult(
+            name, (first.label, other.label), Verdict.EQUAL, only_columns=self.only_columns
+        )
+
+    def counted(self) -> TableResult:
+        """Are there as many rows in both?"""
+        rows = self._both(digest.count)
+        return replace(
+            self.result, rows=rows, verdict=Verdict.EQUAL if rows[0] == rows[1] else Verdict.DIFFERENT
+        )
+
+    def compared(self) -> TableResult:
+        """Are the rows the same?"""
+        exact = self._exact_is_strict()
+        ranges = self.tables[0].by_range and self.big and self._set_ranges()
+        if ranges:
+            found = self._buckets(digest.MANY, exact=exact)
+            rows = sum(b.rows for b in found[0].values()), sum(b.rows for b in found[1].values())
+            equal = found[0] == found[1]
+        else:
+            found = None
+            wholes = self._both(lambda conn, table: digest.whole(conn, table, exact=False))
+            if wholes[0] != wholes[1] and not exact:
+                wholes = self._both(lambda conn, table: digest.whole(conn, table, exact=True))
+            rows = wholes[0][0], wholes[1][0]
+            equal = wholes[0] == wholes[1]
+        if equal:
+            return self._equal(rows)
+        with _narrowing:
+            narrowed = self._narrowed(rows, found if exact else None)
+        if narrowed is not None:
+            return narrowed
+        if ranges and not exact:
+            return self._equal(rows)  # what differed was only the way in which equal values are written
+        return replace(self.result, rows=rows, verdict=Verdict.DIFFERENT)
+
+    def _equal(self, rows: tuple[int, int]) -> TableResult:
+        if any(self.only_columns):
+            return replace(
+                self.result, rows=rows, verdict=Verdict.DIFFERENT, reason="the columns are not the same"
+            )
+        return replace(self.result, rows=rows)
+
+    def _narrowed(
+        self, rows: tuple[int, int], found: tuple[dict[int, Bucket], dict[int, Bucket]] | None
+    ) -> TableResult | None:
+        """The rows that differ; None when no bucket does."""
+        number = digest.MANY
+        if found is None:
+            if not (self.tables[0].by_range and self._set_ranges()):
+                self._set(by_range=False)
+                number = min(digest.MANY, 1 << (max(rows) // _ROWS_A_BUCKET).bit_length())
+            found = self._buckets(number, exact=True)
+        differing = [b for b in sorted({*found[0], *found[1]}) if found[0].get(b) != found[1].get(b)]
+        if not differing:
+            return None
+        wanted = _within(differing, found)
+        few = len(wanted) * 10 < len(found[0])
+        blobs = self._both(
+            lambda conn, table: dict(digest.rows_of_buckets(conn, table, number, wanted, few=few))
+        )
+        only_first, only_other, changed = Counter[int](), Counter[int](), list[int]()
+        for bucket in wanted:
+            a, b = (digest.entries(blob.get(bucket, b"")) for blob in blobs)
+            one, two, both = _differences(a, b, keyed=bool(self.tables[0].key))
+            only_first += one
+            only_other += two
+            changed += both
+        return replace(
+            self.result,
+            rows=rows,
+            verdict=Verdict.DIFFERENT,
+            changed=len(changed),
+            only_in_first=only_first.total(),
+            only_in_other=only_other.total(),
+            complete=len(wanted) == len(differing),
+            samples=self._samples([*changed, *only_first, *only_other]),
+        )
+
+    def _samples(self, codes: list[int]) -> tuple[DifferingRow, ...]:
+        if self.tables[0].by_range:
+            codes = sorted(codes)[:SAMPLES]
+        found = self._both(lambda conn, table: digest.sample(conn, table, codes[:_MOST_CODES], SAMPLES))
+        sides = [{row.code: row for row in rows} for rows in found]
+        rank = _Rank(self.tables[0].key)
+        order = sorted({*sides[0], *sides[1]}, key=lambda code: rank(sides[0].get(code) or sides[1][code]))
+        return tuple(self._sample(sides[0].get(code), sides[1].get(code)) for code in order[:SAMPLES])
+
+    def _sample(self, first: Row | None, other: Row | None) -> DifferingRow:
+        there = first or other
+        assert there is not None
+        names = [column.name for column in self.tables[0].columns]
+        a, b = ((None,) * len(names) if row is None else row.texts for row in (first, other))
+        if first is None or other is None:
+            places: Sequence[int] = range(len(names))
+        else:
+            places = [i for i in range(len(names)) if first.hashes[i] != other.hashes[i]]
+        only_in = self.sides[1].label if first is None else self.sides[0].label if other is None else None
+        return DifferingRow(
+            tuple((column.name, text) for column, text in zip(self.tables[0].key, there.key, strict=True)),
+            only_in,
+            tuple((names[i], a[i], b[i]) for i in places),
+        )
+
+    def _exact_is_strict(self) -> bool:
+        return all(table.strict == table.exact for table in self.tables)
+
+    def _buckets(self, number: int, *, exact: bool) -> tuple[dict[int, Bucket], dict[int, Bucket]]:
+        return self._both(lambda conn, table: digest.buckets(conn, table, number, exact=exact))
+
+    def _set_ranges(self) -> bool:
+        """Buckets are ranges of the keys of both sides; False when both tables are empty."""
+        ends = [end for found in self._both(digest.key_range) if found for end in found]
+        if not ends:
+            return False
+        shift = max(0, (max(ends) - min(ends)).bit_length() - digest.MANY.bit_length() + 1)
+        self._set(shift=shift)
+        return True
+
+    def _set(self, **changes: object) -> None:
+        a, b = self.tables
+        self.tables = replace(a, **changes), replace(b, **changes)  # type: ignore[arg-type]  # fields of Table
+
+    def _both(self, work: Callable[[Connection, Table], T]) -> tuple[T, T]:
+        """On both servers at once. TargetError when one of them cannot."""
+        futures = [
+            side.reader.submit(lambda conn, table=table: work(conn, table))  # type: ignore[misc]  # bound now
+            for side, table in zip(self.sides, self.tables, strict=True)
+        ]
+        errors = [error for future in futures if (error := future.exception()) is not None]
+        if errors:
+            raise errors[0]
+        first, other = (future.result() for future in futures)
+        return first, other
+
+
+class _Rank:
+    """Sorts rows by their keys, as ``rendering.order`` does."""
+
+    def __init__(self, key: tuple[Column, ...]) -> None:
+        self.numbers = [is_number(column) for column in key]
+
+    def __call__(self, row: Row) -> tuple[object, ...]:
+        return tuple(
+            _number(text) if number and text is not None else (text is None, text or "")
+            for number, text in zip(self.numbers, row.key, strict=True)
+        )
+
+
+def _number(text: str) -> tuple[bool, Decimal]:
+    number = Decimal(text)
+    return (True, Decimal(0)) if number.is_nan() else (False, number)
+
+
+def _tables(relations: tuple[Relation, Relation], rules: Rules) -> tuple[Table, Table]:
+    there = {column.name: column for column in relations[1].columns}
+    pairs = [(column, there[column.name]) for column in relations[0].columns if column.name in there]
+    key = _key(relations, {name.name for name, _ in pairs})
+    only = relations[0].kind == relations[1].kind == "r"
+
+    def table(relation: Relation, pairs: list[tuple[Column, Column]]) -> Table:
+        columns = {column.name: column for column, _ in pairs}
+        rendered = [fields(column, other, rules) for column, other in pairs]
+        return Table(
+            relation.name,
+            only,
+            tuple(columns.values()),
+            tuple(f.strict for f in rendered),
+            tuple(f.exact for f in rendered),
+            tuple(columns[name] for name in key),
+            by_range=by_range,
+        )
+
+    by_range = len(key) == 1 and all(is_integer(c) for pair in pairs for c in pair if c.name == key[0])
+    return table(relations[0], pairs), table(relations[1], [(b, a) for a, b in pairs])
+
+
+def _key(relations: tuple[Relation, Relation], common: set[str]) -> tuple[str, ...]:
+    """Columns that tell rows apart on both sides, an empty tuple when there are none."""
+    others = [set(key) for key in relations[1].keys]
+    return next((key for key in relations[0].keys if set(key) <= common and set(key) in others), ())
+
+
+def _only_columns(mine: Relation, other: Relation) -> tuple[str, ...]:
+    names = {column.name for column in other.columns}
+    return tuple(column.name for column in mine.columns if column.name not in names)
+
+
+def _within(differing: list[int], found: tuple[dict[int, Bucket], dict[int, Bucket]]) -> list[int]:
+    """As many of the first buckets as are not too many rows; at least one."""
+    total = 0
+    for number, bucket in enumerate(differing):
+        total += max(side[bucket].rows if bucket in side else 0 for side in found)
+        if total > _MOST_ROWS and number:
+            return differing[:number]
+    return differing
+
+
+def _differences(
+    a: list[tuple[int, int]], b: list[tuple[int, int]], *, keyed: bool
+) -> tuple[Counter[int], Counter[int], list[int]]:
+    """(codes only in ``a``, codes only in ``b``, codes whose rows differ)."""
+    if not keyed:
+        one, two = Counter(code for code, _ in a), Counter(code for code, _ in b)
+        return one - two, two - one, []
+    first, other = dict(a), dict(b)
+    common = first.keys() & other.keys()
+    return (
+        Counter(first.keys() - common),
+        Counter(other.keys() - common),
+        [code for code in common if first[code] != other[code]],
+    )
