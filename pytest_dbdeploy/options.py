@@ -46,7 +46,8 @@ DRY_RUN = Option(
 )
 COMPARE = Option(
     "--dbdeploy-compare",
-    "Only compare two databases: A,B names environments; given once for each side, a database URL may stand for a name.",
+    "Only compare databases with the first one: A,B,C names environments; given once for each, a database URL may stand for a"
+    " name.",
     kind="list",
     metavar="A,B",
     action=True,

@@ -220,7 +220,6 @@ def _refuse_later(read: Configuration, mode: Mode) -> None:
     later += [
         (("compare", "foreign_keys"), bool(compare.foreign_keys), "references between databases"),
         (("compare", "equality"), compare.equality != "value", "a comparison of rows by their text"),
-        (("compare", "transport"), compare.transport == "hub", "comparisons over the hub"),
         (
             ("release", "order"),
             release.order != "database-first" and mode is not Mode.COMPARE,

@@ -1,22 +1,24 @@
-"""``--dbdeploy-compare``: two databases, read only; gates say where they differ."""
+"""``--dbdeploy-compare``: databases held against the first of them, read only; gates say where they differ."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..adapters import Adapters
 from ..compare.diff import diff
 from ..compare.ignore import Ignored, without_ignored
-from ..compare.rows import count_rows, digest_rows, user_tables
-from ..compare.snapshot import Snapshot, read_snapshot
+from ..compare.matrix import matrix
+from ..compare.snapshot import Snapshot
 from ..config.load import Settings
-from ..db.url import DatabaseUrl
 from ..decision import decide
 from ..errors import DbDeployError
-from ..model import Decision, ExitStatus, Level, LogPhase, Outcome, Phase, Reason, Verdict
+from ..model import Change, Decision, ExitStatus, Level, LogPhase, Outcome, Phase, Reason, Verdict
+from ..reports.record import Comparison
 from ..steps import Steps
 from .base import Close, Go, Ledger
 from .common import CommonFlow
+from .comparing import Reading
 from .workspace import error_text
 
 _PHASES = (Phase.COMPARE,)
@@ -29,11 +31,12 @@ class CompareFlow(CommonFlow):
 
     def __init__(self, settings: Settings, steps: Steps, adapters: Adapters) -> None:
         super().__init__(settings, steps, adapters)
-        self.sides = settings.compared  # (label, Environment) twice
+        self.labels = tuple(label for label, _ in settings.compared)
+        self.ignored = [Ignored(i.kind, i.property, i.object) for i in settings.compare.ignore]
 
     def prepare(self) -> None:
-        self.open_workspace("-".join(label for label, _ in self.sides))
-        self.record.environment = ",".join(label for label, _ in self.sides)
+        self.open_workspace("-".join(self.labels))
+        self.record.environment = ",".join(self.labels)
 
     def before(self, phase: Phase, ledger: Ledger) -> Go | Close:
         try:
@@ -41,6 +44,7 @@ class CompareFlow(CommonFlow):
         except DbDeployError as error:
             text = error_text(error)
             self.record.decision = Decision(Verdict.INCOMPLETE, (Reason("not-comparable", text),))
+            self._end(Outcome.ABORTED, ExitStatus.ABORTED)
             self.steps.message(LogPhase.PREFLIGHT, Level.ERROR, text)
             return Close(f"not comparable: {text.splitlines()[0]}")
         except Exception as error:  # no traceback for users; it is in deployment.log
@@ -48,46 +52,84 @@ class CompareFlow(CommonFlow):
             self.record.decision = Decision(
                 Verdict.INCOMPLETE, (Reason("internal-error", error_text(error)),)
             )
+            self._end(Outcome.ABORTED, ExitStatus.INTERNAL_ERROR)
             return Close("internal error")
 
     def _compare(self) -> dict[str, Any]:
-        labels = tuple(label for label, _ in self.sides)
-        snapshots: list[Snapshot] = []
-        rows: list[dict[str, Any]] = []
-        for label, environment in self.sides:
-            with self.steps.step(f"read-{label}", f"read {label}", LogPhase.PREFLIGHT) as step:
-                url = self.workspace.open_database(environment.database.reveal(), name=label)
-                snapshot, found = self._read(url)
-                snapshots.append(snapshot)
-                rows.append(found)
-                step.done(
-                    f"{sum(len(names) for names in snapshot.objects.values())} objects, {len(found)} tables"
-                )
-        ignored = [Ignored(i.kind, i.property, i.object) for i in self.settings.compare.ignore]
-        changes = without_ignored(diff(*snapshots), ignored)
-        self.record.changes = list(changes)
-        self.record.not_compared = [n for s in snapshots for n in s.not_compared]
-        common = {name: (rows[0][name], rows[1][name]) for name in rows[0].keys() & rows[1].keys()}
+        reading = Reading(self.workspace)
+        with self.steps.step("connect", f"reach {', '.join(self.labels)}", LogPhase.PREFLIGHT) as step:
+            reading.open()
+            self.record.notes += reading.notes()
+            step.done("through the hub" if reading.hub else "over direct connections")
+        with self.steps.step("schemas", "read schemas", LogPhase.PREFLIGHT) as step:
+            snapshots = reading.snapshots()
+            reading.check_schemas(snapshots)
+            counts = (str(sum(map(len, snapshot.objects.values()))) for snapshot in snapshots)
+            step.done(f"{' and '.join(counts)} objects")
+        with self.steps.step("rows", "read rows", LogPhase.PREFLIGHT) as step:
+            rows = reading.rows()
+            step.done(f"{' and '.join(str(len(tables)) for tables in rows)} tables")
+        self._record(reading, snapshots)
+        assert self.record.comparison is not None
         return {
-            "labels": labels,
-            "changes": changes,
-            "not_compared": tuple(self.record.not_compared),
-            "rows": dict(sorted(common.items())),
+            "labels": self.labels,
+            "transport": reading.transport,
+            "hub_error": reading.hub_error,
+            "not_compared": {
+                label: snapshot.not_compared for label, snapshot in zip(self.labels, snapshots, strict=True)
+            },
+            "pairs": [
+                {"labels": (self.labels[0], other), "changes": changes, "rows": _both(rows[0], found)}
+                for (other, changes), found in zip(
+                    self.record.comparison.changes.items(), rows[1:], strict=True
+                )
+            ],
         }
 
-    def _read(self, url: DatabaseUrl) -> tuple[Snapshot, dict[str, Any]]:
-        compare = self.settings.compare
-        exclude = (self.settings.state.schema_,)
-        with self.workspace.connect(url, "compare", read_only=True) as conn:
-            snapshot = read_snapshot(conn, exclude_schemas=exclude, schemas=compare.schemas)
-            tables = [] if compare.rows == "none" else user_tables(conn, exclude)
-            if compare.schemas is not None:
-                tables = [name for name in tables if name.split(".")[0].strip('"') in compare.schemas]
-            return snapshot, (digest_rows if compare.rows == "checksum" else count_rows)(conn, tables)
+    def _record(self, reading: Reading, snapshots: Sequence[Snapshot]) -> None:
+        first, *others = snapshots
+        changes = {
+            label: self._changes(first, other) for label, other in zip(self.labels[1:], others, strict=True)
+        }
+        everything = [change for other in others for change in diff(first, other)]
+        self.record.comparison = Comparison(
+            transport=reading.transport,
+            databases=[
+                {
+                    "name": side.label,
+                    "server": side.url.label,
+                    "serverVersion": side.server_version,
+                    "standby": side.standby,
+                }
+                for side in reading.sides
+            ],
+            changes=changes,
+            matrix=matrix(snapshots, self._changes),
+            ignored=[
+                {
+                    "kind": rule.kind,
+                    "property": rule.prop,
+                    "object": rule.name,
+                    "changes": self._hits(rule, everything),
+                }
+                for rule in self.ignored
+            ],
+        )
+        self.record.changes = [change for found in changes.values() for change in found]
+        self.record.not_compared = list(dict.fromkeys(n for s in snapshots for n in s.not_compared))
+
+    def _changes(self, before: Snapshot, after: Snapshot) -> tuple[Change, ...]:
+        return without_ignored(diff(before, after), self.ignored)
+
+    def _hits(self, rule: Ignored, changes: Sequence[Change]) -> int:
+        """How many changes a rule leaves out, or makes smaller."""
+        return sum(without_ignored([change], [rule]) != (change,) for change in changes)
 
     def finish(self, ledger: Ledger) -> None:
         decision = decide(ledger.gates, ledger.problems, ended=_PHASES)
-        self.record.decision = self.record.decision or decision
+        if self.record.outcome is not None:  # not comparable
+            return
+        self.record.decision = decision
         equal = decision.verdict is Verdict.DEPLOY
         self._end(
             Outcome.EQUAL if equal else Outcome.DIFFERENT, ExitStatus.OK if equal else ExitStatus.ABORTED
@@ -111,3 +153,8 @@ class CompareFlow(CommonFlow):
         if self.record.outcome is None:
             self._end(Outcome.DIFFERENT, ExitStatus.ABORTED)
         self.workspace.close(ledger.gates, log_to=None, finished=True)
+
+
+def _both(first: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """The tables that both have."""
+    return {name: (first[name], other[name]) for name in sorted(first.keys() & other.keys())}

@@ -18,7 +18,7 @@ from ..db.url import DatabaseUrl, is_embedded
 from ..errors import DbDeployError, StateError
 from ..journal import Journal
 from ..model import ExitStatus, GateRecord, Level, LogPhase, Mode, Outcome
-from ..reports import json_report, log_table
+from ..reports import json_report, log_table, schema_comparison
 from ..reports.artifacts import Artifacts, prune
 from ..reports.log import DeploymentLog
 from ..reports.record import RunRecord
@@ -115,7 +115,7 @@ class Workspace:
 
     def _write_reports(self) -> None:
         record, write = self.record, self.artifacts.write_json
-        write("schema-comparison.json", {"changes": record.changes, "notCompared": record.not_compared})
+        write(schema_comparison.NAME, schema_comparison.build(record))
         write("evidence.json", record.evidence)
         if record.plan is not None:
             write("plan.json", record.plan)
