@@ -42,15 +42,23 @@ QUERIES = (
     "rule",
     "statistics",
     "collation",
+    "conversion",
+    "operator",
+    "operator_class",
+    "cast",
+    "text_search",
+    "access_method",
     "publication",
     "foreign_server",
     "user_mapping",
     "default_privileges",
+    "privileges",
     "setting",
 )
 """One file ``db/sql/catalogue_<name>.sql`` each; each row is kind, name, and one column a property."""
 
 _ATTEMPTS = 3
+_ACLS = ("", "identity_", "row_type_")  # what stands before the columns acl and acl_default
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +153,7 @@ def _read(transport: Transport, exclude: list[str], schemas: list[str] | None) -
         if number < len(QUERIES):
             _collect(rows, objects, not_compared)
         else:
-            not_compared += [
-                NotCompared(row["kind"], row["name"], "the comparison does not know this kind of object yet")
-                for row in rows
-            ]
+            not_compared += [NotCompared(row["kind"], row["name"], row["reason"]) for row in rows]
     return Snapshot(
         transport.server_version_num(),
         objects,
@@ -162,28 +167,27 @@ def _collect(
     for row in rows:
         kind, name = row.pop("kind"), row.pop("name")
         found = {column: value for column, value in row.items() if value is not None and value != []}
-        if "acl" in row:
-            _settle_privileges(kind, found)
+        for prefix in _ACLS:
+            if f"{prefix}acl" in row:
+                _settle_privileges(prefix, found)
         named = objects.setdefault(kind, {})
         if name in named:
             not_compared.append(NotCompared(kind, name, "the catalogue has two objects of this name"))
         named[name] = found
 
 
-def _settle_privileges(kind: str, found: dict[str, Any]) -> None:
+def _settle_privileges(prefix: str, found: dict[str, Any]) -> None:
     """Replaces the raw acl columns by ``privileges``, or by nothing where they are the default."""
     acl, default, everything = (
-        found.pop("acl", None),
-        found.pop("acl_default", []),
-        found.pop("acl_all", None),
+        found.pop(f"{prefix}{name}", None) for name in ("acl", "acl_default", "acl_all")
     )
-    if everything is not None:  # default privileges: there is no default of the default
-        found["privileges"] = grants(acl or [], all_letters(everything), found.get("owner_role"))
-        found.pop("owner_role", None)
-    elif acl is not None and kind in ("column", "view column"):
-        found["privileges"] = grants(acl, COLUMN_PRIVILEGES)
-    elif acl is not None or default:
+    settled: list[str] | None = None
+    if everything is not None:  # default privileges and the like: there is no default of the default
+        settled = grants(acl or [], all_letters(everything), found.pop("owner_role", None))
+    elif acl is not None and default is None:
+        settled = grants(acl, COLUMN_PRIVILEGES)
+    elif default is not None:
         # An empty acl (everything revoked) arrives as absent, beside the default that only goes with a written acl.
         settled = privileges(acl or [], default, found.get("owner"))
-        if settled is not None:
-            found["privileges"] = settled
+    if settled is not None:
+        found[f"{prefix}privileges"] = settled

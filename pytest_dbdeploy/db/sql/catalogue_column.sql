@@ -8,6 +8,9 @@ select case when c.relkind in ('v', 'm') then 'view column' else 'column' end as
        nullif(a.attnotnull, false) as not_null,
        case when nn.oid is not null and not nn.convalidated then true end as not_null_not_valid,
        case when nn.connoinherit then true end as not_null_no_inherit,
+       case when not nn.conislocal then true end as not_null_inherited,
+       nullif(nn.conname, c.relname || '_' || a.attname || '_not_null') as not_null_name,
+       nnd.description as not_null_comment,
        case when a.attgenerated = '' then pg_get_expr(ad.adbin, ad.adrelid) end as "default",
        case a.attgenerated when 's' then 'stored' when 'v' then 'virtual' end as generated,
        case when a.attgenerated <> '' then pg_get_expr(ad.adbin, ad.adrelid) end as expression,
@@ -16,13 +19,16 @@ select case when c.relkind in ('v', 'm') then 'view column' else 'column' end as
             then case a.attidentity when 'a' then 'always' when 'd' then 'by default' end end as identity,
        ids.options as identity_options,
        ids.name as identity_sequence,
+       ids.comment as identity_comment,
+       ids.acl as identity_acl,
+       ids.acl_default as identity_acl_default,
        case when a.attstorage <> t.typstorage
             then case a.attstorage when 'p' then 'plain' when 'e' then 'external'
                                    when 'm' then 'main' when 'x' then 'extended' end end as storage,
        case a.attcompression when 'p' then 'pglz' when 'l' then 'lz4' end as compression,
        nullif(a.attstattarget, -1) as statistics_target,
-       a.attoptions as options,
-       a.attfdwoptions as server_options,
+       array(select o from unnest(a.attoptions) as o order by o) as options,
+       array(select o from unnest(a.attfdwoptions) as o order by o) as server_options,
        case when not a.attislocal then true end as inherited,
        a.attacl::text[] as acl,
        d.description as comment
@@ -35,16 +41,21 @@ left join pg_namespace cn on cn.oid = co.collnamespace
 left join pg_attrdef ad on a.atthasdef and ad.adrelid = a.attrelid and ad.adnum = a.attnum
 left join pg_constraint nn
        on nn.contype = 'n' and nn.conrelid = a.attrelid and nn.conkey = array[a.attnum]
-      and (not nn.convalidated or nn.connoinherit)
+left join pg_description nnd on nnd.classoid = 'pg_constraint'::regclass and nnd.objoid = nn.oid
 left join (
     select dep.refobjid, dep.refobjsubid,
            quote_ident(sn.nspname) || '.' || quote_ident(sc.relname) as name,
-           concat('start ', s.seqstart, ' increment ', s.seqincrement, ' min ', s.seqmin, ' max ', s.seqmax,
-                  ' cache ', s.seqcache, case when s.seqcycle then ' cycle' end) as options
+           concat(case when s.seqtypid <> sa.atttypid then 'as ' || format_type(s.seqtypid, null) || ' ' end, 'start ', s.seqstart, ' increment ', s.seqincrement, ' min ', s.seqmin, ' max ', s.seqmax,
+                  ' cache ', s.seqcache, case when s.seqcycle then ' cycle' end) as options,
+           sc.relacl::text[] as acl,
+           case when sc.relacl is not null then acldefault('s', sc.relowner)::text[] end as acl_default,
+           sd.description as comment
     from pg_depend dep
     join pg_class sc on sc.oid = dep.objid and sc.relkind = 'S'
     join pg_namespace sn on sn.oid = sc.relnamespace
     join pg_sequence s on s.seqrelid = sc.oid
+    join pg_attribute sa on sa.attrelid = dep.refobjid and sa.attnum = dep.refobjsubid
+    left join pg_description sd on sd.classoid = 'pg_class'::regclass and sd.objoid = sc.oid and sd.objsubid = 0
     where dep.classid = 'pg_class'::regclass and dep.refclassid = 'pg_class'::regclass and dep.deptype = 'i'
 ) ids on a.attidentity <> '' and ids.refobjid = a.attrelid and ids.refobjsubid = a.attnum
 left join pg_description d

@@ -3,6 +3,11 @@
 select case p.prokind when 'p' then 'procedure' else 'function' end as kind,
        quote_ident(n.nspname) || '.' || quote_ident(p.proname) || '(' || oidvectortypes(p.proargtypes) || ')' as name,
        pg_get_functiondef(p.oid) as definition,
+       array(
+           select quote_ident(ext.extname) from pg_depend e join pg_extension ext on ext.oid = e.refobjid
+           where e.classid = 'pg_proc'::regclass and e.objid = p.oid
+             and e.refclassid = 'pg_extension'::regclass and e.deptype = 'x' order by 1
+       ) as depends_on_extensions,
        pg_get_userbyid(p.proowner) as owner,
        p.proacl::text[] as acl,
        case when p.proacl is not null then acldefault('f', p.proowner)::text[] end as acl_default,

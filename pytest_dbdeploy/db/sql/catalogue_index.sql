@@ -11,6 +11,11 @@ select 'index' as kind,
            select a.attnum || ': ' || a.attstattarget from pg_attribute a
            where a.attrelid = x.oid and a.attstattarget >= 0 order by a.attnum
        ), '{}') as statistics_targets,
+       array(
+           select quote_ident(ext.extname) from pg_depend e join pg_extension ext on ext.oid = e.refobjid
+           where e.classid = 'pg_class'::regclass and e.objid = x.oid
+             and e.refclassid = 'pg_extension'::regclass and e.deptype = 'x' order by 1
+       ) as depends_on_extensions,
        d.description as comment
 from pg_index i
 join pg_class x on x.oid = i.indexrelid

@@ -3,7 +3,13 @@ select case c.relkind when 'm' then 'materialized view' else 'view' end as kind,
        quote_ident(n.nspname) || '.' || quote_ident(c.relname) as name,
        pg_get_viewdef(c.oid) as definition,
        array(select o from unnest(c.reloptions) as o order by o) as options,
+       array(select o from unnest(toast.reloptions) as o order by o) as toast_options,
        case when c.relkind = 'm' then c.relispopulated end as populated,
+       array(
+           select quote_ident(ext.extname) from pg_depend e join pg_extension ext on ext.oid = e.refobjid
+           where e.classid = 'pg_class'::regclass and e.objid = c.oid
+             and e.refclassid = 'pg_extension'::regclass and e.deptype = 'x' order by 1
+       ) as depends_on_extensions,
        nullif(am.amname, 'heap') as access_method,
        space.spcname as tablespace,
        pg_get_userbyid(c.relowner) as owner,
@@ -12,6 +18,7 @@ select case c.relkind when 'm' then 'materialized view' else 'view' end as kind,
        d.description as comment
 from pg_class c
 join pg_namespace n on n.oid = c.relnamespace
+left join pg_class toast on toast.oid = c.reltoastrelid
 left join pg_am am on am.oid = c.relam
 left join pg_tablespace space on space.oid = c.reltablespace
 left join pg_description d on d.classoid = 'pg_class'::regclass and d.objoid = c.oid and d.objsubid = 0
