@@ -62,15 +62,15 @@ def _rendered(statement: LiteralString) -> sql.Composed:
 
 
 class Direct:
-    """A connection of ours. Inside a transaction of the caller it sees what that sees, and leaves its settings as they were."""
+    """A connection of ours. Inside a transaction of the caller it sees what that sees, and leaves its settings as they were.
 
-    def __init__(self, conn: psycopg.Connection[Any]) -> None:
+    ``name``: what the database is called in messages; its own name if not said.
+    """
+
+    def __init__(self, conn: psycopg.Connection[Any], *, name: str | None = None) -> None:
         self._conn = conn
+        self.name = name or conn.info.dbname
         self.repeats = conn.info.transaction_status == pq.TransactionStatus.IDLE
-
-    @property
-    def name(self) -> str:
-        return "" if self._conn.closed else self._conn.info.dbname
 
     def server_version_num(self) -> int:
         return self._conn.info.server_version
