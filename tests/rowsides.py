@@ -22,6 +22,8 @@ def compare(first, other, *tables, mode="checksum", equality="value"):
     """{table: TableResult} of two URLs; without ``tables`` of all of them."""
     with ExitStack() as stack:
         sides = [open_side(stack, label, url) for label, url in (("a", first), ("b", other))]
-        names = tables or sorted({n for s in sides for n, r in s.catalogue.relations.items() if not r.partition})
+        names = tables or sorted(
+            {n for s in sides for n, r in s.catalogue.relations.items() if not r.partition}
+        )
         found = compare_tables(sides, names, mode=mode, equality=equality, tell=lambda text: None)
     return {table: result for table, (result,) in found.items()}

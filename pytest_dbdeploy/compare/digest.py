@@ -105,9 +105,7 @@ def buckets(conn: Connection, table: Table, number: int, *, exact: bool) -> dict
     )
     (found,) = _one(
         conn,
-        statement.format(
-            bucket=_bucket(table, number), hash=table.hash(exact=exact), source=table.source
-        ),
+        statement.format(bucket=_bucket(table, number), hash=table.hash(exact=exact), source=table.source),
     )
     return {bucket: Bucket(rows, digest) for bucket, rows, digest in _BUCKET.iter_unpack(found or b"")}
 
@@ -120,7 +118,10 @@ def rows_of_buckets(
     ``few``: the buckets are a small part of the table.
     """
     hash_ = table.hash(exact=True)
-    array, shift = sql.Literal(list(wanted)), sql.Literal(table.shift)  # parameters would make % special in names
+    array, shift = (
+        sql.Literal(list(wanted)),
+        sql.Literal(table.shift),
+    )  # parameters would make % special in names
     if table.by_range and few:
         conn.execute("set local enable_seqscan = off")
         rows = sql.SQL(

@@ -25,6 +25,11 @@ def without_ignored(changes: Iterable[Change], ignored: Iterable[Ignored]) -> tu
     return tuple(change for change in left if change is not None)
 
 
+def leaves_out(ignored: Iterable[Ignored], kind: str, name: str) -> bool:
+    """Whether an object is ignored as a whole."""
+    return any(r.prop is None and _matches(r.kind, kind) and _matches(r.name, name) for r in ignored)
+
+
 def _is_of(rule: Ignored, change: Change) -> bool:
     return _matches(rule.kind, change.kind) and _matches(rule.name, change.object)
 

@@ -118,7 +118,7 @@ def _find(
         schemas = conn.execute(query("equality_schemas")).fetchall()
         path = sql.SQL(", ").join([sql.Identifier("pg_catalog"), *(sql.Identifier(s) for (s,) in schemas)])
         conn.execute(sql.SQL("set local search_path = {}").format(path))
-    source = sql.SQL("from {} t where {}").format(_relation(relation), _dangling(reference, target))
+    source = sql.SQL("from {} where {}").format(_relation(relation), _dangling(reference, target))
     row = conn.execute(sql.SQL("select count(*) {}").format(source)).fetchone()
     count = row[0] if row else 0
     if not count:
@@ -151,16 +151,14 @@ def _dangling(reference: Reference, target: Relation) -> sql.Composable:
     operators = reference.operators or (("", "="),) * len(reference.columns)
     joined = [
         sql.SQL("r.{} {} t.{}").format(sql.Identifier(theirs), _operator(operator), sql.Identifier(ours))
-        for ours, theirs, operator in zip(
-            reference.columns, reference.target_columns, operators, strict=True
-        )
+        for ours, theirs, operator in zip(reference.columns, reference.target_columns, operators, strict=True)
     ]
     if reference.period:
         joined.pop()
         ours, theirs = sql.Identifier(reference.columns[-1]), sql.Identifier(reference.target_columns[-1])
-        found = sql.SQL(
-            "coalesce(t.{} <@ (select range_agg(r.{}) from {} where {}), false)"
-        ).format(ours, theirs, _relation(target, "r"), sql.SQL(" and ").join(joined))
+        found = sql.SQL("coalesce(t.{} <@ (select range_agg(r.{}) from {} where {}), false)").format(
+            ours, theirs, _relation(target, "r"), sql.SQL(" and ").join(joined)
+        )
     else:
         found = sql.SQL("exists (select from {} where {})").format(
             _relation(target, "r"), sql.SQL(" and ").join(joined)
@@ -175,7 +173,7 @@ def _operator(operator: tuple[str, str]) -> sql.Composable:
     if not schema:
         return sql.SQL("=")
     # An operator's name is no identifier; it consists of operator characters only, as PostgreSQL has checked.
-    return sql.SQL("operator({}.{})").format(sql.Identifier(schema), sql.SQL(name))  # type: ignore[arg-type]  # from the catalogue
+    return sql.SQL("operator({}.{})").format(sql.Identifier(schema), sql.SQL(name))
 
 
 def _relation(relation: Relation, alias: str = "t") -> sql.Composable:

@@ -13,6 +13,7 @@ import psycopg
 from psycopg import IsolationLevel, sql
 from psycopg import errors as pg_errors
 
+from ..db.watch import shut_down
 from ..errors import TargetError
 
 Connection = psycopg.Connection[Any]
@@ -40,16 +41,24 @@ set local idle_in_transaction_session_timeout = 0
 
 class Reader:
     """``label``: for people. ``connect``: makes a read-only connection, or raises TargetError. ``connections``: at most so many.
+    ``watch``: a context for each piece of work, that ends it when the server falls silent. ``statement_timeout``: seconds, 0: none.
 
     The first connection exports its snapshot, the others take it. Where that is refused, or no more connections are to be had,
     one connection does all the work. Locks on tables are held only while they are read.
     """
 
     def __init__(
-        self, label: str, connect: Callable[[], Connection], connections: int, *, statement_timeout: float = 0
+        self,
+        label: str,
+        connect: Callable[[], Connection],
+        connections: int,
+        *,
+        watch: Callable[[Connection], contextlib.AbstractContextManager[object]] = contextlib.nullcontext,
+        statement_timeout: float = 0,
     ) -> None:
         self.label = label
         self._connect = connect
+        self._watch = watch
         self._statement_timeout = round(statement_timeout * 1000)
         self._all: list[Connection] = []
         self._idle: queue.LifoQueue[Connection] = queue.LifoQueue()
@@ -74,6 +83,7 @@ class Reader:
             if not conn.closed and conn.info.transaction_status == psycopg.pq.TransactionStatus.ACTIVE:
                 with contextlib.suppress(psycopg.Error):
                     conn.cancel_safe(timeout=5)
+                shut_down(conn)
         self._executor.shutdown(cancel_futures=True)
         for conn in self._all:
             conn.close()
@@ -84,7 +94,7 @@ class Reader:
 
     def _work(self, work: Callable[[Connection], T]) -> T:
         try:
-            with self._connection() as conn, conn.transaction(force_rollback=True):
+            with self._connection() as conn, self._watch(conn), conn.transaction(force_rollback=True):
                 return work(conn)
         except psycopg.Error as error:
             raise self.unreadable(error) from error

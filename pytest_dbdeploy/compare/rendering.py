@@ -14,7 +14,23 @@ from psycopg import sql
 
 from .relations import Catalogue, Column
 
-_AS_IT_IS = frozenset("bool int2 int4 oid float4 float8 date uuid bytea macaddr macaddr8 inet cidr".split())
+_AS_IT_IS = frozenset(
+    (
+        "bool",
+        "int2",
+        "int4",
+        "oid",
+        "float4",
+        "float8",
+        "date",
+        "uuid",
+        "bytea",
+        "macaddr",
+        "macaddr8",
+        "inet",
+        "cidr",
+    )
+)
 _BINARY = {
     "timestamp": "timestamp_send",
     "timestamptz": "timestamptz_send",
@@ -35,10 +51,8 @@ _COMMON = (
     (frozenset(("json", "jsonb")), "jsonb"),
 )
 # Their text is the same exactly when they are equal.
-_EXACT_TEXTS = frozenset(
-    "bool int2 int4 int8 oid date uuid bytea macaddr macaddr8 inet cidr text varchar name timestamp timestamptz time timetz pg_lsn "
-    "enum bit varbit money".split()
-)
+_EXACT_TEXTS = (_AS_IT_IS - {"float4", "float8"}) | _BINARY.keys()
+_EXACT_TEXTS |= {"int8", "text", "varchar", "name", "enum", "bit", "varbit", "money"}
 # In the text of equal values only these characters can differ; `=` of their containers is hashed as it is.
 _UNCERTAIN = {"numeric": "0.", "jsonb": "0.", "float4": "-", "float8": "-", "bpchar": " "}
 _HASHABLE = _AS_IT_IS | _BINARY.keys() | _UNCERTAIN.keys() | {"int8", "text", "varchar", "name", "interval"}

@@ -104,14 +104,17 @@ def _row(row: DifferingRow, labels: tuple[str, str], samples: str) -> str:
     if samples == "keys":
         if not key:
             return ""
-        what = f"only in {row.only_in}" if row.only_in else ", ".join(escaped(name) for name, *_ in row.columns)
+        what = (
+            f"only in {row.only_in}" if row.only_in else ", ".join(escaped(name) for name, *_ in row.columns)
+        )
         return f"    {key}: {what}"
     if row.only_in is not None:
         side = 1 if row.only_in == labels[0] else 2
         values = ", ".join(f"{escaped(column[0])}={value(column[side])}" for column in row.columns)
         return f"    {key or 'a row'}: only in {row.only_in}: {values}"
     values = "; ".join(
-        f"{escaped(name)} is {value(a)} in {labels[0]}, {value(b)} in {labels[1]}" for name, a, b in row.columns
+        f"{escaped(name)} is {value(a)} in {labels[0]}, {value(b)} in {labels[1]}"
+        for name, a, b in row.columns
     )
     return f"    {key}: {values}"
 

@@ -8,7 +8,6 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Literal, TypeVar
 
 from ..errors import TargetError
-from .names import split_name
 from .row_pair import Pair, Side
 from .row_result import TableResult, Verdict
 
@@ -16,11 +15,6 @@ T = TypeVar("T")
 Tell = Callable[[str], None]
 CONNECTIONS = 3  # to each database
 _PROGRESS_SECONDS = 0.5
-
-
-def comparable(sides: Sequence[dict[str, bool]]) -> list[str]:
-    """Names of the tables to compare, of those of each side; partitions (True) count with their tables, unless one side has no such table."""
-    return sorted({name for side in sides for name, partition in side.items() if not partition})
 
 
 def compare_tables(
@@ -94,7 +88,3 @@ def _compare(table: str, first: Side, other: Side, mode: str, equality: str) -> 
         return pair.counted() if mode == "count" else pair.compared()
     except TargetError as error:
         return TableResult(table, labels, Verdict.NOT_COMPARED, f"not compared: {error}")
-
-
-def in_schemas(name: str, schemas: Sequence[str] | None) -> bool:
-    return schemas is None or split_name(name)[0] in schemas

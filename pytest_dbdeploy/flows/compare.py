@@ -19,6 +19,7 @@ from ..steps import Steps
 from .base import Close, Go, Ledger
 from .common import CommonFlow
 from .comparing import Reading
+from .row_reading import RowReading
 from .workspace import error_text
 
 _PHASES = (Phase.COMPARE,)
@@ -32,11 +33,25 @@ class CompareFlow(CommonFlow):
     def __init__(self, settings: Settings, steps: Steps, adapters: Adapters) -> None:
         super().__init__(settings, steps, adapters)
         self.labels = tuple(label for label, _ in settings.compared)
+        self.unreachable: DbDeployError | None = None
+        self.tables: list[str] = []
+        self.references: list[str] = []
         self.ignored = [Ignored(i.kind, i.property, i.object) for i in settings.compare.ignore]
 
     def prepare(self) -> None:
         self.open_workspace("-".join(self.labels))
         self.record.environment = ",".join(self.labels)
+        self.reading = Reading(self.workspace)
+        try:
+            with self.steps.step("connect", f"reach {', '.join(self.labels)}", LogPhase.PREFLIGHT):
+                self.reading.reach()
+            self.rows = RowReading(self.workspace, self.reading.sides)
+            self.tables, self.references = self.rows.names()
+        except DbDeployError as error:  # the gates are collected all the same, and say that nothing was compared
+            self.unreachable = error
+
+    def public_facts(self) -> dict[str, Any]:
+        return super().public_facts() | {"tables": self.tables, "references": self.references}
 
     def before(self, phase: Phase, ledger: Ledger) -> Go | Close:
         try:
@@ -56,8 +71,10 @@ class CompareFlow(CommonFlow):
             return Close("internal error")
 
     def _compare(self) -> dict[str, Any]:
-        reading = Reading(self.workspace)
-        with self.steps.step("connect", f"reach {', '.join(self.labels)}", LogPhase.PREFLIGHT) as step:
+        if self.unreachable is not None:
+            raise self.unreachable
+        reading = self.reading
+        with self.steps.step("hub", "open the hub", LogPhase.PREFLIGHT) as step:
             reading.open()
             self.record.notes += reading.notes()
             step.done("through the hub" if reading.hub else "over direct connections")
@@ -66,9 +83,9 @@ class CompareFlow(CommonFlow):
             reading.check_schemas(snapshots)
             counts = (str(sum(map(len, snapshot.objects.values()))) for snapshot in snapshots)
             step.done(f"{' and '.join(counts)} objects")
-        with self.steps.step("rows", "read rows", LogPhase.PREFLIGHT) as step:
-            rows = reading.rows()
-            step.done(f"{' and '.join(str(len(tables)) for tables in rows)} tables")
+        with self.steps.step("rows", "compare rows", LogPhase.PREFLIGHT) as step:
+            rows, orphans = self.rows.read(self.tables, self.references, self.ignored, step.progress)
+            step.done(f"{len(rows)} tables, {len(orphans)} foreign keys")
         self._record(reading, snapshots)
         assert self.record.comparison is not None
         return {
@@ -79,11 +96,12 @@ class CompareFlow(CommonFlow):
                 label: snapshot.not_compared for label, snapshot in zip(self.labels, snapshots, strict=True)
             },
             "pairs": [
-                {"labels": (self.labels[0], other), "changes": changes, "rows": _both(rows[0], found)}
-                for (other, changes), found in zip(
-                    self.record.comparison.changes.items(), rows[1:], strict=True
-                )
+                {"labels": (self.labels[0], other), "changes": changes}
+                for other, changes in self.record.comparison.changes.items()
             ],
+            "rows": rows,
+            "orphans": orphans,
+            "samples": self.settings.reports.samples,
         }
 
     def _record(self, reading: Reading, snapshots: Sequence[Snapshot]) -> None:
@@ -153,8 +171,3 @@ class CompareFlow(CommonFlow):
         if self.record.outcome is None:
             self._end(Outcome.DIFFERENT, ExitStatus.ABORTED)
         self.workspace.close(ledger.gates, log_to=None, finished=True)
-
-
-def _both(first: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    """The tables that both have."""
-    return {name: (first[name], other[name]) for name in sorted(first.keys() & other.keys())}

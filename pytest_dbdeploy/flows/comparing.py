@@ -10,9 +10,8 @@ from typing import Any, TypeVar
 import psycopg
 
 from ..actions.hub import Hub, open_hub
-from ..compare.rows import count_rows, digest_rows, user_tables
 from ..compare.snapshot import Snapshot, read_snapshot
-from ..compare.transport import ThroughHub
+from ..compare.transport import Direct, ThroughHub
 from ..db.installation import choose_installation
 from ..db.server import EmbeddedServer
 from ..db.url import DatabaseUrl
@@ -52,10 +51,7 @@ class Reading:
         return "direct" if self.hub is None else "hub"
 
     def open(self) -> None:
-        """Reaches every side, and the hub unless connections are to be direct. DbDeployError names the side that fails."""
-        for label, environment in self.settings.compared:
-            url = self.workspace.open_database(environment.database.reveal(), name=label)
-            self.sides.append(self._look_at(label, url))
+        """Opens the hub, unless connections are to be direct."""
         wanted = self.settings.compare.transport
         if wanted == "direct":
             return
@@ -65,6 +61,12 @@ class Reading:
             if wanted == "hub":
                 raise
             self.hub_error = error_text(error)
+
+    def reach(self) -> None:
+        """Reaches every side. DbDeployError names the one that fails."""
+        for label, environment in self.settings.compared:
+            url = self.workspace.open_database(environment.database.reveal(), name=label)
+            self.sides.append(self._look_at(label, url))
 
     def _look_at(self, label: str, url: DatabaseUrl) -> Side:
         with self.workspace.connect(url, "compare", read_only=True) as conn:
@@ -97,10 +99,6 @@ class Reading:
         """Of each side in turn."""
         return self._of_each(self._snapshot)
 
-    def rows(self) -> list[dict[str, Any]]:
-        """What was counted or summed of each side's tables, by name."""
-        return self._of_each(self._rows)
-
     def _of_each(self, read: Callable[[int], T]) -> list[T]:
         with ThreadPoolExecutor(max_workers=len(self.sides)) as pool:
             try:
@@ -121,22 +119,12 @@ class Reading:
             self._open.append(conn)
             with watched(conn, side.url, connect_timeout=timeout):
                 return read_snapshot(
-                    ThroughHub(conn, _server(number), name=side.label) if self.hub else conn,
+                    ThroughHub(conn, _server(number), name=side.label)
+                    if self.hub
+                    else Direct(conn, name=side.label),
                     exclude_schemas=(self.settings.state.schema_,),
                     schemas=compare.schemas,
                 )
-
-    def _rows(self, number: int) -> dict[str, Any]:
-        side, compare = self.sides[number], self.settings.compare
-        if compare.rows == "none":
-            return {}
-        with self.workspace.connect(side.url, "compare", read_only=True) as conn:
-            self._open.append(conn)
-            with watched(conn, side.url, connect_timeout=self.settings.timeouts.connect):
-                tables = user_tables(conn, (self.settings.state.schema_,))
-                if compare.schemas is not None:
-                    tables = [name for name in tables if name.split(".")[0].strip('"') in compare.schemas]
-                return (digest_rows if compare.rows == "checksum" else count_rows)(conn, tables)
 
     # -- what to say of it ---------------------------------------------------------------------------------------
 

@@ -118,7 +118,9 @@ def column_of(type_):
     return f"c{list(TYPES).index(type_)}"
 
 
-def test_each_type_has_equal_digests_on_every_version_whatever_the_settings(postgres15, postgres17, postgres18):
+def test_each_type_has_equal_digests_on_every_version_whatever_the_settings(
+    postgres15, postgres17, postgres18
+):
     columns, values = values_of_all_types(0)
     columns = columns.replace(" xml,", " text,")  # which 18 is built without here
     urls = []

@@ -31,7 +31,22 @@ TYPES = {
     "date": ["2024-02-29", "0044-03-15 BC", "infinity", "-infinity"],
     "timestamptz": ["2024-01-01 00:00:00+00", "2024-01-01 00:00:00.000001+00", "infinity"],
     "interval": ["1 day", "24:00:00", "-1 day", "1 mon", "30 days"],
-    "jsonb": ["1", "1.0", "-1", "10000", "{}", "[]", "null", '{"a": 1}', '{"a": 1.0}', '{"a": -1}', '["1.0"]', '["1"]', "[[1], 1]", "[1, [1]]"],
+    "jsonb": [
+        "1",
+        "1.0",
+        "-1",
+        "10000",
+        "{}",
+        "[]",
+        "null",
+        '{"a": 1}',
+        '{"a": 1.0}',
+        '{"a": -1}',
+        '["1.0"]',
+        '["1"]',
+        "[[1], 1]",
+        "[1, [1]]",
+    ],
     "json": ['{"a":1}', '{"a": 1}', "1.0", "1"],
     "numeric[]": ["{}", "{1}", "{1.0}", "{-1}", "{10000}", "{NULL}", "{{1}}", "[0:0]={1}", "{1,1}"],
     "float8[]": ["{0}", "{-0}", "{1}"],
@@ -39,7 +54,12 @@ TYPES = {
     "point": ["(0,0)", "(0,1e-7)"],
     "bit(2)": ["00", "01"],
 }
-KEYS = {"integer": ["1", "2", "3", "-5"], "text": ["a", "A", "b", "ä", ""], "numeric": ["1", "2.50", "-3"], "uuid": [f"{n}" * 8 + "-0000-0000-0000-000000000000" for n in (0, 1, 9)]}
+KEYS = {
+    "integer": ["1", "2", "3", "-5"],
+    "text": ["a", "A", "b", "ä", ""],
+    "numeric": ["1", "2.50", "-3"],
+    "uuid": [f"{n}" * 8 + "-0000-0000-0000-000000000000" for n in (0, 1, 9)],
+}
 
 
 def same(type_, text):
@@ -53,7 +73,9 @@ def same(type_, text):
     if type_ == "interval":
         return {"24:00:00": "1 day", "1 mon": "30 days"}.get(text, text)
     if type_ == "jsonb":
-        return json.dumps(json.loads(text, parse_float=lambda n: int(n) if float(n).is_integer() else float(n)))
+        return json.dumps(
+            json.loads(text, parse_float=lambda n: int(float(n)) if float(n).is_integer() else float(n))
+        )
     if type_ == "numeric[]":
         return text.replace("1.0", "1")
     if type_ == "float8[]":
@@ -86,6 +108,7 @@ def pairs(draw):
 
 def expected(types, size, a, b, equality):
     """(changed, only in a, only in b): keys, or without a key how often each row."""
+
     def value(type_, text):
         return same(type_, text) if equality == "value" else text
 
@@ -113,21 +136,34 @@ class Arena:
             conn.execute(f"drop table if exists t; create table t ({columns}{key})")
             for row in rows:
                 marks = ", ".join(["%s"] * len(row))
-                conn.execute(f"insert into t values ({marks})" if row else "insert into t default values", row)
+                conn.execute(
+                    f"insert into t values ({marks})" if row else "insert into t default values", row
+                )
 
     def texts(self):
         """The rows of both sides, as the servers print them."""
         found = []
         for conn in self.conns:
-            names = [r[0] for r in conn.execute("select attname from pg_attribute where attrelid = 't'::regclass and attnum > 0")]
+            names = [
+                r[0]
+                for r in conn.execute(
+                    "select attname from pg_attribute where attrelid = 't'::regclass and attnum > 0"
+                )
+            ]
             texts = ", ".join(f"{name}::text" for name in names)
-            found.append([tuple(row) for row in conn.execute(f"select {texts} from t")] if names else [() for _ in conn.execute("select from t")])
+            found.append(
+                [tuple(row) for row in conn.execute(f"select {texts} from t")]
+                if names
+                else [() for _ in conn.execute("select from t")]
+            )
         return found
 
     def compare(self, equality):
         with ExitStack() as stack:
             sides = [open_side(stack, label, url) for label, url in zip("ab", self.urls, strict=True)]
-            found = compare_tables(sides, ["public.t"], mode="checksum", equality=equality, tell=lambda text: None)
+            found = compare_tables(
+                sides, ["public.t"], mode="checksum", equality=equality, tell=lambda text: None
+            )
         return found["public.t"][0]
 
 
@@ -148,7 +184,9 @@ def agrees(arena, pair, equality):
                 names = {name for name, *_ in row.columns}
                 ours, theirs = ({r[:size]: r for r in rows}[tuple(t for _, t in row.key)] for rows in texts)
                 value = same if equality == "value" else lambda type_, text: text
-                assert names == {f"c{n}" for n, t in enumerate(types) if value(t, ours[n]) != value(t, theirs[n])}
+                assert names == {
+                    f"c{n}" for n, t in enumerate(types) if value(t, ours[n]) != value(t, theirs[n])
+                }
 
 
 def run(examples):
