@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..model import Change, ChangeType
+from .majors import aligned
 from .names import parent_name
+from .renaming import paired
 
 if TYPE_CHECKING:  # the module that reads snapshots needs a driver, this one does not
     from .snapshot import Snapshot
@@ -78,18 +80,20 @@ def differences(before: Snapshot, after: Snapshot, *, ignore_position: bool = Fa
     """Every difference, one ``Change`` an object, paired by (kind, name): ``diff`` without the folding.
 
     The position of a column differs when its order among the columns that both sides have does; with ``ignore_position``
-    never. Both snapshots come from one server, or from servers of one major version.
+    never. Different major versions are compared as the older one would have them. What one side did not compare is left out.
     """
     found: list[Change] = []
-    kinds = sorted({*before.objects, *after.objects}, key=lambda kind: (_ORDER.get(kind, len(_ORDER)), kind))
+    unknown = {(item.kind, item.object) for item in (*before.not_compared, *after.not_compared)}
+    one, two = (before.objects, after.objects) if before.major == after.major else aligned(before, after)
+    kinds = sorted({*one, *two}, key=lambda kind: (_ORDER.get(kind, len(_ORDER)), kind))
     for kind in kinds:
-        old, new = before.objects.get(kind, {}), after.objects.get(kind, {})
+        old, new = one.get(kind, {}), two.get(kind, {})
         if old == new:
             continue
         moved = set() if ignore_position or kind not in ("column", "view column") else _moved(old, new)
         for name in sorted({*old, *new}):
             change = _compare(kind, name, old.get(name), new.get(name), name in moved)
-            if change is not None:
+            if change is not None and (kind, name) not in unknown:
                 found.append(change)
     return tuple(found)
 
@@ -97,9 +101,10 @@ def differences(before: Snapshot, after: Snapshot, *, ignore_position: bool = Fa
 def diff(before: Snapshot, after: Snapshot, *, ignore_position: bool = False) -> tuple[Change, ...]:
     """The differences for people: what belongs to a table that was itself added or removed is not listed on its own.
 
-    It stands in that table's ``before`` or ``after``, under ``columns``, ``constraints``, ``indexes``, ... by name.
+    It stands in that table's ``before`` or ``after``, under ``columns``, ``constraints``, ``indexes``, ... by name. What has
+    another name but is the same is ``renamed``.
     """
-    return fold(differences(before, after, ignore_position=ignore_position))
+    return fold(paired(differences(before, after, ignore_position=ignore_position)))
 
 
 def fold(changes: Sequence[Change]) -> tuple[Change, ...]:
@@ -163,7 +168,9 @@ def _compare(
         )
     if old == new:
         return None
-    differing = [key for key in {**old, **new} if key != "position" and old.get(key) != new.get(key)]
+    differing = [
+        key for key in {**old, **new} if key != "position" and key[0] != "_" and old.get(key) != new.get(key)
+    ]
     if moved:
         differing.append("position")
     if not differing:

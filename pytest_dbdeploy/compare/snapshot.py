@@ -63,7 +63,8 @@ _ACLS = ("", "identity_", "row_type_")  # what stands before the columns acl and
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """``objects``: kind -> name -> property -> value (text, number, true, or a list of text; what is unset or default is absent).
+    """``objects``: kind -> name -> property -> value (text, number, true, or a list of text; what is unset or default is absent;
+    one that begins with ``_`` is a hint for comparing majors, and never a difference).
 
     ``server_version_num``: of the server that rendered it, such as 170010. ``not_compared``: what is there but was not read.
     """
@@ -79,7 +80,7 @@ class Snapshot:
     def fingerprint(self) -> str:
         """SHA-256 (hex) of the content; the same wherever and whenever the content is the same."""
         content = {
-            "objects": {kind: names for kind, names in self.objects.items() if names},
+            "objects": {kind: _public(names) for kind, names in self.objects.items() if names},
             "notCompared": sorted([item.kind, item.object] for item in self.not_compared),
         }
         text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -102,6 +103,11 @@ class Snapshot:
         )
 
 
+def _public(names: Mapping[str, Properties]) -> Mapping[str, Properties]:
+    """Without what a server only says of itself (``_newest``)."""
+    return {n: {key: value for key, value in p.items() if key[0] != "_"} for n, p in names.items()}
+
+
 def read_snapshot(
     source: psycopg.Connection[Any] | Transport,
     *,
@@ -114,6 +120,8 @@ def read_snapshot(
     (extensions, publications, ...); None: all but the system's. Inside a transaction of the caller it sees what that sees,
     and leaves its settings as they were; else it opens a transaction of its own. TargetError when the catalogue cannot be read.
     """
+    if isinstance(source, psycopg.Connection) and source.closed:
+        raise TargetError("the catalogue could not be read: the connection is closed")
     transport = Direct(source) if isinstance(source, psycopg.Connection) else source
     exclude = list(exclude_schemas)
     for attempt in range(1, _ATTEMPTS + 1):
@@ -130,11 +138,10 @@ def read_snapshot(
 
 
 def _unreadable(transport: Transport, error: psycopg.Error) -> TargetError:
-    where = f" of {transport.name}" if transport.name else ""
-    message = error.diag.message_primary or str(error)
+    message = error.diag.message_primary or str(error).partition("\n")[0]
     detail = f": {error.diag.message_detail}" if (error.sqlstate or "").startswith("08") else ""
     return TargetError(
-        redactor.redact(f"the catalogue{where} could not be read: {message}{detail}"),
+        redactor.redact(f"the catalogue of {transport.name} could not be read: {message}{detail}"),
         hint="Run it again; if it stays, look at the server's log and at the role's right to read pg_catalog.",
     )
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-from pytest_dbdeploy.compare.diff import KINDS, differences
+from pytest_dbdeploy.compare.diff import KINDS, diff, differences
 from pytest_dbdeploy.compare.snapshot import read_snapshot
 from pytest_dbdeploy.db.connect import connect
 from pytest_dbdeploy.db.tools import tools_for
@@ -58,13 +58,13 @@ def cases(file: str) -> list[Case]:
     return found
 
 
-IN_SCHEMAS = [*cases("relations.sql"), *cases("programs.sql"), *cases("same.sql")]
+IN_SCHEMAS = [*cases("relations.sql"), *cases("programs.sql"), *cases("same.sql"), *cases("views.sql")]
 WHOLE = cases("whole.sql")
 
 
-def run(url, script, tools):
+def run(url, script, tools, stop=True):
     done = subprocess.run(
-        [tools.path("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-o", "/dev/null", "-f", "-"],
+        [tools.path("psql"), "-X", "-q", "-v", f"ON_ERROR_STOP={int(stop)}", "-o", "/dev/null", "-f", "-"],
         env={**url.tool_env(), **tools.environ()},
         input=script,
         capture_output=True,
@@ -85,7 +85,7 @@ def snapshot(url):
 
 def changes(one, two):
     assert one.not_compared == two.not_compared == ()
-    return {(change.kind, change.object) for change in differences(one, two)}
+    return {(change.kind, change.object) for change in diff(one, two)}
 
 
 def entries(text):
@@ -112,11 +112,11 @@ class Batch:
     def __init__(self, server):
         tools = tools_for(server.major)
         self.cases = {case.name: case for case in IN_SCHEMAS if case.since <= server.major}
-        one, two = server.fresh_database(), server.fresh_database()
+        one, two = self.urls = server.fresh_database(), server.fresh_database()
         every = list(self.cases.values())
         run(one, "".join(in_schema(case, case.first) for case in every), tools)
         run(two, "".join(in_schema(case, case.second) for case in reversed(every)), tools)
-        self.changes = changes(snapshot(one), snapshot(two))
+        self.snapshots = snapshot(one), snapshot(two)
         texts = [entries(pg_dump(url, tools, "--schema-only")) for url in (one, two)]
         self.dumped = texts[0] ^ texts[1]
 
@@ -126,26 +126,22 @@ def made():
     return {}
 
 
-@pytest.fixture
-def prepared(server, made):
+def prepare(server):
     """The server with what the cases need that is not a database's."""
-    if server.major not in made:
-        with connect(server.url, purpose="test", autocommit=True) as conn:
-            for role in ("reader", "writer"):
-                if not conn.execute("select 1 from pg_roles where rolname = %s", [role]).fetchone():
-                    conn.execute(f"create role {role}")
-            if not conn.execute("select 1 from pg_tablespace where spcname = 'other_space'").fetchone():
-                conn.execute("set allow_in_place_tablespaces = on")
-                conn.execute("create tablespace other_space location ''")
-        made[server.major] = None
+    with connect(server.url, purpose="test", autocommit=True) as conn:
+        for role in ("reader", "writer"):
+            if not conn.execute("select 1 from pg_roles where rolname = %s", [role]).fetchone():
+                conn.execute(f"create role {role}")
+        if not conn.execute("select 1 from pg_tablespace where spcname = 'other_space'").fetchone():
+            conn.execute("set allow_in_place_tablespaces = on")
+            conn.execute("create tablespace other_space location ''")
     return server
 
 
-@pytest.fixture
-def batch(prepared, made):
-    if made[prepared.major] is None:
-        made[prepared.major] = Batch(prepared)
-    return made[prepared.major]
+def batch_of(server, made):
+    if server.major not in made:
+        made[server.major] = Batch(prepare(server))
+    return made[server.major]
 
 
 def judge(case, ours, dumped):
@@ -167,30 +163,67 @@ def test_there_are_enough_cases(record_property):
     assert len({case.name for case in (*IN_SCHEMAS, *WHOLE)}) == len(IN_SCHEMAS) + len(WHOLE)
 
 
-def test_what_lives_in_schemas_differs_exactly_where_pg_dump_says(batch):
-    wrong = {}
-    for case in batch.cases.values():
+def wrong(cases, found, dumped):
+    """Case -> why it is not as it should be."""
+    told = {}
+    for case in cases:
         ours = {
             (kind, "" if name == case.schema else name.replace(f"{case.schema}.", ""))
-            for kind, name in batch.changes
+            for kind, name in found
             if about(case.schema).search(name)
         }
         expected = case.expected and (case.expected[0], case.expected[1].replace(":s", case.schema))
         try:
-            judge(Case(case.name, "", "", expected, 0, case.unseen), ours, named(case.schema, batch.dumped))
+            judge(replace(case, expected=expected), ours, named(case.schema, dumped))
         except AssertionError as error:
-            wrong[case.name] = str(error)
-    assert wrong == {}
-    print(f"{len(batch.cases)} cases")
+            told[case.name] = str(error)
+    return told
+
+
+def test_what_lives_in_schemas_differs_exactly_where_pg_dump_says(server, made):
+    batch = batch_of(server, made)
+    assert wrong(batch.cases.values(), changes(*batch.snapshots), batch.dumped) == {}
+
+
+PAIRS = [(15, 17), (15, 18), (17, 18), (17, 15), (18, 15), (18, 17)]
+
+
+@pytest.fixture(params=PAIRS, ids=lambda pair: f"{pair[0]}-{pair[1]}")
+def batches(request, made):
+    return [batch_of(request.getfixturevalue(f"postgres{major}"), made) for major in request.param]
+
+
+def test_between_two_versions_the_same_differs_as_within_one(batches):
+    older = min(batches, key=lambda batch: batch.snapshots[0].major)
+    both = [case for case in older.cases.values() if case.since == 0]
+    assert wrong(both, changes(batches[0].snapshots[0], batches[1].snapshots[1]), older.dumped) == {}
+
+
+def test_a_clone_on_another_version_is_equal(batches, request):
+    source = batches[0]
+    majors = [batch.snapshots[0].major for batch in batches]
+    tools = tools_for(majors[0])
+    dump = pg_dump(source.urls[0], tools).replace("SET transaction_timeout = 0;", "")
+    url = request.getfixturevalue(f"postgres{majors[1]}").fresh_database()
+    run(
+        url, dump, tools_for(majors[1]), stop=False
+    )  # what only the newer version has is refused by the older
+    left_out = [case.schema for case in source.cases.values() if case.since > majors[1]]
+    found = [
+        change
+        for change in differences(source.snapshots[0], snapshot(url))
+        if not any(about(schema).search(change.object) for schema in left_out)
+    ]
+    assert found == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", WHOLE, ids=lambda case: case.name)
-def test_what_belongs_to_a_database_differs_exactly_where_pg_dump_says(case, prepared):
-    if case.since > prepared.major:
+def test_what_belongs_to_a_database_differs_exactly_where_pg_dump_says(case, server):
+    if case.since > server.major:
         pytest.skip(f"PostgreSQL {case.since} has it first")
-    tools = tools_for(prepared.major)
-    urls = [prepared.fresh_database() for _ in range(2)]
+    tools = tools_for(prepare(server).major)
+    urls = [server.fresh_database() for _ in range(2)]
     for url, script in zip(urls, (case.first, case.second), strict=True):
         run(url, script.replace(":d", url.dbname), tools)
     one, two = [entries(pg_dump(url, tools, "--schema-only")) for url in urls]

@@ -15,11 +15,15 @@ candidates (classid, objid, kind) as (
     union all select 'pg_transform'::regclass, oid, 'transform' from pg_transform where %(everything)s and oid >= 16384
     -- what a user put into a schema of the system
     union all
-    select d.classid, d.objid, 'object of class ' || d.classid::regclass::text || ' in a schema of the system' from pg_depend d
+    select o.classid, o.oid, 'object of class ' || o.classid::text || ' in a schema of the system'
+    from (
+        select 'pg_class'::regclass as classid, oid, relnamespace as namespace from pg_class
+        union all select 'pg_proc'::regclass, oid, pronamespace from pg_proc
+        union all select 'pg_type'::regclass, oid, typnamespace from pg_type
+    ) o
     where %(everything)s
-      and d.refclassid = 'pg_namespace'::regclass
-      and d.refobjid in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
-      and d.objid >= 16384
+      and o.namespace in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
+      and o.oid >= 16384
     -- whatever else there is, of a class that no query of the comparison reads
     union all
     select d.classid, d.objid, 'object of class ' || d.classid::regclass::text
