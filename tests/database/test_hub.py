@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from pytest_dbdeploy.actions.hub import Hub, check, open_hub
 from pytest_dbdeploy.compare.snapshot import read_snapshot
@@ -357,3 +358,35 @@ def test_both_transports_give_the_same_snapshot(server: RealServer, hub_server):
         )
     left = "select count(*) from pg_stat_activity where application_name = 'pytest-dbdeploy hub' and datname = %s"
     assert fetch(server.url, left, target.dbname) == [(0,)]
+
+
+def test_a_hub_without_room_for_an_answer_is_an_error_that_says_so(postgres17, hub_server):
+    """As when its disk is full; that nothing is taken for an empty catalogue is what matters."""
+    target = postgres17.owner_database()
+    execute(target, "".join(f"create table t{i} (a int primary key, b text);" for i in range(300)))
+    with hub_of(hub_server, target=target) as hub:
+        execute(
+            hub.url, "alter database hub set work_mem = '64kB'; alter database hub set temp_file_limit = 0"
+        )
+        with connect(hub.url, purpose="test", autocommit=True) as conn, pytest.raises(TargetError) as caught:
+            read_snapshot(ThroughHub(conn, "target", name="dev"))
+    assert caught.value.message.startswith("the catalogue of dev could not be read: temporary file size")
+
+
+def test_a_database_that_stops_answering_in_the_middle_is_an_error(hub_server):
+    with running(17) as server:
+        target = server.owner_database()
+        with (
+            hub_of(hub_server, target=target) as hub,
+            connect(hub.url, purpose="test", autocommit=True) as conn,
+        ):
+            transport = ThroughHub(conn, "target", name="dev")
+            with transport.transaction():
+                server.execute(
+                    sql.SQL(
+                        "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'pytest-dbdeploy hub'"
+                    )
+                )
+                with pytest.raises(psycopg.Error, match="terminating connection"):
+                    list(transport.rows(["select 1 as one"], {}))
+            assert "schema" in read_snapshot(transport).objects, "the connection to the hub goes on"

@@ -4,16 +4,20 @@ import contextlib
 import os
 import signal
 import socket
+import subprocess
 import threading
 from dataclasses import replace
 
 import pytest
 from psycopg import sql
 
+from pytest_dbdeploy.db.access import enterable, server_user
 from pytest_dbdeploy.db.connect import connect
+from pytest_dbdeploy.db.datadir import server_environment
+from pytest_dbdeploy.errors import TargetError
 from pytest_dbdeploy.secret import Secret
 from tests import rich
-from tests.servers import enterable_folder, execute, fetch
+from tests.servers import enterable_folder, execute, fetch, running
 
 from .conftest import until
 
@@ -379,3 +383,88 @@ def test_a_comparison_that_is_cut_off_is_a_clear_error_and_leaves_nothing(
     connections = "select count(*) from pg_stat_activity where datname in (%s, %s) and application_name like 'pytest-dbdeploy%%' and application_name not like '%% test'"
     names = (compared.first.dbname, compared.other.dbname)
     until(lambda: fetch(postgres17.url, connections, *names) == [(0,)])
+
+
+@pytest.mark.parametrize(
+    ("how", "transport"), [("killed", "hub"), ("interrupted", "hub"), ("interrupted", "direct")]
+)
+def test_a_comparison_whose_own_process_ends_leaves_nothing(compared, postgres17, how, transport):
+    """It waits for a side that is silent: nothing but the signal ends it."""
+    many = "".join(f"create table t{i} (a int primary key, b text);" for i in range(150))
+    execute(compared.other, many)
+    compared.write("dbdeploy.yaml", f"compare: {{transport: {transport}}}\ntimeouts: {{connect: 60s}}\n")
+    proxy = Proxy(compared.other.port, 40_000, lambda: None)
+    try:
+        through = replace(compared.other, port=proxy.port)
+        environ = {"DEV_POSTGRES_URL": compared.first.reveal(), "LOCAL_POSTGRES_URL": through.reveal()}
+        run = compared.start("--dbdeploy-compare=dev,local", **environ)
+        run.until(proxy.ended.is_set)
+        servers = run.servers()
+        if how == "killed":
+            run.kill()
+        else:
+            run.process.send_signal(signal.SIGINT)
+            assert run.result().ended == (2, "interrupted")
+        until(lambda: not run.left(servers))
+        assert bool(servers) == (transport == "hub")
+    finally:
+        proxy.close()
+    connections = "select count(*) from pg_stat_activity where datname = %s"
+    until(lambda: fetch(postgres17.url, connections, compared.other.dbname) == [(0,)])
+
+
+# -- a standby ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def standby():
+    """A primary with one database, and the URL of that database on its hot standby."""
+    with running(17, max_wal_senders="5") as primary, enterable_folder() as folder:
+        url = primary.fresh_database()
+        execute(url, TABLES)
+        tools, user = enterable(primary.embedded.tools, server_user()), server_user()
+        environ = {**os.environ, **tools.environ(), **url.tool_env()}
+        backup = ["-D", folder / "data", "-R", "-X", "stream", "--checkpoint=fast", "--no-sync"]
+        subprocess.run([tools.path("pg_basebackup"), *backup], env=environ, check=True, timeout=60)
+        if user is not None:
+            subprocess.run(["chown", "-R", f"{user.uid}:{user.gid}", folder / "data"], check=True)
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        # no lock table may be smaller than the primary's
+        settings = [
+            "listen_addresses=127.0.0.1",
+            "unix_socket_directories=",
+            "max_locks_per_transaction=4096",
+        ]
+        process = subprocess.Popen(
+            [tools.path("postgres"), "-D", folder / "data", "-p", str(port)]
+            + [part for setting in settings for part in ("-c", setting)],
+            env=server_environment(tools),
+            user=user.uid if user else None,
+            group=user.gid if user else None,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            until(lambda: answers(replace(url, port=port)))
+            yield url, replace(url, port=port)
+        finally:
+            process.send_signal(signal.SIGINT)  # fast
+            process.wait(30)
+
+
+def answers(url):
+    try:
+        return fetch(url, "select pg_is_in_recovery()") == [(True,)]
+    except TargetError:
+        return False
+
+
+def test_a_hot_standby_is_a_side_like_any_other_and_said_to_be_one(compared, standby):
+    primary, url = standby
+    result = compared.run(f"--dbdeploy-compare={primary.reveal()}", f"--dbdeploy-compare={url.reveal()}")
+    assert result.ended == (0, "equal")
+    found = result.json("schema-comparison.json")
+    assert (found["transport"], [d["standby"] for d in found["databases"]]) == ("hub", [False, True])
+    assert any(
+        "is a standby: it is compared as far as it has come" in note for note in result.report["notes"]
+    )
