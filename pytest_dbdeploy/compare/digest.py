@@ -152,9 +152,9 @@ def entries(rows: bytes) -> list[tuple[int, int]]:
 
 def sample(conn: Connection, table: Table, codes: Sequence[int], most: int) -> list[Row]:
     """The first ``most`` of the rows with these codes, by key; without one, any of them."""
-    texts = sql.SQL(", ").join(map(shown, table.columns))
+    texts = sql.SQL(", ").join(shown(column.name) for column in table.columns)
     hashes = sql.SQL(", ").join(row_hash(list(fields)) for fields in table.exact)
-    keys = sql.SQL(", ").join(map(shown, table.key))
+    keys = sql.SQL(", ").join(shown(column.name) for column in table.key)
     found = sql.SQL("t.{}").format(sql.Identifier(table.key[0].name)) if table.by_range else table.code
     orders = [order(column) for column in table.key]
     statement = sql.SQL(

@@ -13,6 +13,7 @@ from ..db.sql import query
 from ..errors import TargetError
 from .names import split_name
 from .relations import Catalogue, Relation
+from .rendering import shown
 from .row_pair import Side
 from .row_result import escaped, value
 
@@ -125,9 +126,7 @@ def _find(
         return Orphans(label)
     key = relation.keys[0] if relation.keys else ()
     names = tuple(dict.fromkeys((*key, *reference.columns)))
-    texts = sql.SQL(", ").join(
-        sql.SQL("convert_to(left(t.{}::text, 200), 'UTF8')").format(sql.Identifier(name)) for name in names
-    )
+    texts = sql.SQL(", ").join(map(shown, names))
     order = sql.SQL(", ").join(sql.SQL("t.{}").format(sql.Identifier(name)) for name in key)
     statement = sql.SQL("select {} {}{} limit {}").format(
         texts, source, sql.SQL(" order by {}").format(order) if key else sql.SQL(""), sql.Literal(SAMPLES)

@@ -96,9 +96,15 @@ def fields(column: Column, other: Column, rules: Rules) -> Fields:
     return _only(text)
 
 
-def shown(column: Column) -> sql.Composed:
-    """The value as people read it, at most 200 characters, UTF-8 as bytes: a server without an encoding may hold anything."""
-    return sql.SQL("convert_to(left(t.{}::text, 200), 'UTF8')").format(sql.Identifier(column.name))
+def shown(name: str) -> sql.Composed:
+    """The column's value as people read it, at most 200 characters; bytes, as a server without an encoding may hold any."""
+    return _bytes(sql.SQL("left(t.{}::text, 200)").format(sql.Identifier(name)))
+
+
+def _bytes(text: sql.Composable) -> sql.Composed:
+    """In UTF-8, or as they are where the database has no encoding."""
+    encoding = "case getdatabaseencoding() when 'SQL_ASCII' then 'SQL_ASCII' else 'UTF8' end"
+    return sql.SQL("convert_to({}, {})").format(text, sql.SQL(encoding))
 
 
 def order(column: Column) -> sql.Composed:
@@ -116,8 +122,8 @@ def is_integer(column: Column) -> bool:
 
 
 def _text(value: sql.Composable, rules: Rules) -> sql.Composable:
-    pattern = '({}::text collate "C")' if rules.one_encoding else "convert_to({}::text, 'UTF8')"
-    return sql.SQL(pattern).format(value)
+    text = sql.SQL("{}::text").format(value)
+    return sql.SQL('({} collate "C")').format(text) if rules.one_encoding else _bytes(text)
 
 
 def _only(field: sql.Composable) -> Fields:
