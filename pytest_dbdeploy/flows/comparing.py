@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -101,9 +101,11 @@ class Reading:
 
     def _of_each(self, read: Callable[[int], T]) -> list[T]:
         with ThreadPoolExecutor(max_workers=len(self.sides)) as pool:
+            futures = [pool.submit(read, number) for number in range(len(self.sides))]
             try:
-                # in order: the first side that fails is the one to name
-                return list(pool.map(read, range(len(self.sides))))
+                wait(futures, return_when=FIRST_EXCEPTION)
+                failed = [future for future in futures if future.done() and future.exception()]
+                return [future.result() for future in failed or futures]
             except BaseException:
                 for conn in list(self._open):
                     shut_down(conn)
