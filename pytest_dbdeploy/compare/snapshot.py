@@ -173,6 +173,7 @@ def _collect(
 ) -> None:
     for row in rows:
         kind, name = row.pop("kind"), row.pop("name")
+        row |= row.pop("more", None) or {}
         found = {column: value for column, value in row.items() if value is not None and value != []}
         for prefix in _ACLS:
             if f"{prefix}acl" in row:
