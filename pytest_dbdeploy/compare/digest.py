@@ -24,9 +24,14 @@ _BUCKET = struct.Struct("!qqq")
 _ENTRY = struct.Struct("!qq")
 
 
-class Bucket(NamedTuple):
+class Buckets(NamedTuple):
+    """``rows``: of the whole table. ``sums``: for each bucket its number, its rows and their digest, 24 bytes, by number."""
+
     rows: int
-    digest: int
+    sums: bytes
+
+    def __len__(self) -> int:
+        return len(self.sums) // _BUCKET.size
 
 
 class Row(NamedTuple):
@@ -95,19 +100,38 @@ def key_range(conn: Connection, table: Table) -> tuple[int, int] | None:
     return None if least is None else (least, greatest)
 
 
-def buckets(conn: Connection, table: Table, number: int, *, exact: bool) -> dict[int, Bucket]:
+def buckets(conn: Connection, table: Table, number: int, *, exact: bool) -> Buckets:
     """Digests of at most ``number`` (a power of two; ranges are as many as they are) buckets of rows."""
     # The planner takes each key for a group of its own and would sort them all, in one process.
     conn.execute("set local enable_sort = off; set local parallel_tuple_cost = 0")
     statement = sql.SQL(
-        "select string_agg(int8send(b) || int8send(n) || int8send(mod(h, 9223372036854775807)::bigint), ''::bytea) "
+        "select coalesce(sum(n), 0)::bigint, "
+        "string_agg(int8send(b) || int8send(n) || int8send(mod(h, 9223372036854775807)::bigint), ''::bytea order by b) "
         "from (select {bucket} as b, count(*) as n, sum({hash}) as h from {source} group by 1) buckets"
     )
-    (found,) = _one(
-        conn,
-        statement.format(bucket=_bucket(table, number), hash=table.hash(exact=exact), source=table.source),
-    )
-    return {bucket: Bucket(rows, digest) for bucket, rows, digest in _BUCKET.iter_unpack(found or b"")}
+    hash_ = table.hash(exact=exact)
+    rows, sums = _one(conn, statement.format(bucket=_bucket(table, number), hash=hash_, source=table.source))
+    return Buckets(rows, sums or b"")
+
+
+def differing(a: Buckets, b: Buckets) -> Iterator[tuple[int, int]]:
+    """The buckets that are not the same on both sides, by number, with their rows on the side that has more of them."""
+    if a.sums == b.sums:
+        return
+    ours, theirs = _BUCKET.iter_unpack(a.sums), _BUCKET.iter_unpack(b.sums)
+    one, two = next(ours, None), next(theirs, None)
+    while one is not None or two is not None:
+        if two is None or (one is not None and one[0] < two[0]):
+            assert one is not None
+            yield one[0], one[1]
+            one = next(ours, None)
+        elif one is None or two[0] < one[0]:
+            yield two[0], two[1]
+            two = next(theirs, None)
+        else:
+            if one != two:
+                yield one[0], max(one[1], two[1])
+            one, two = next(ours, None), next(theirs, None)
 
 
 def rows_of_buckets(

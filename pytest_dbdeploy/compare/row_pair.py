@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import TypeVar
 
 from . import digest
-from .digest import Bucket, Connection, Row, Table
+from .digest import Buckets, Connection, Row, Table
 from .reader import Reader
 from .relations import Catalogue, Column, Relation
 from .rendering import Rules, fields, is_integer, is_number
@@ -64,28 +64,22 @@ class Pair:
 
     def compared(self) -> TableResult:
         """Are the rows the same?"""
-        exact = self._exact_is_strict()
-        ranges = self.tables[0].by_range and self.big and self._set_ranges()
-        if ranges:
-            found = self._buckets(digest.MANY, exact=exact)
-            rows = sum(b.rows for b in found[0].values()), sum(b.rows for b in found[1].values())
-            equal = found[0] == found[1]
+        found = None
+        if self.tables[0].by_range and self.big and self._set_ranges():
+            found = self._buckets(digest.MANY, exact=False)
+            rows, equal = (found[0].rows, found[1].rows), found[0].sums == found[1].sums
         else:
-            found = None
             wholes = self._both(lambda conn, table: digest.whole(conn, table, exact=False))
-            if wholes[0] != wholes[1] and not exact:
-                wholes = self._both(lambda conn, table: digest.whole(conn, table, exact=True))
-            rows = wholes[0][0], wholes[1][0]
-            equal = wholes[0] == wholes[1]
+            rows, equal = (wholes[0][0], wholes[1][0]), wholes[0] == wholes[1]
         if equal:
             return self._equal(rows)
         with _narrowing:
-            narrowed = self._narrowed(rows, found if exact else None)
+            narrowed = self._narrowed(rows, found)
         if narrowed is not None:
             return narrowed
-        if ranges and not exact:
-            return self._equal(rows)  # what differed was only the way in which equal values are written
-        return replace(self.result, rows=rows, verdict=Verdict.DIFFERENT)
+        if all(table.strict == table.exact for table in self.tables):
+            return replace(self.result, rows=rows, verdict=Verdict.DIFFERENT)
+        return self._equal(rows)  # what differed was only the way in which equal values are written
 
     def _equal(self, rows: tuple[int, int]) -> TableResult:
         if any(self.only_columns):
@@ -94,20 +88,20 @@ class Pair:
             )
         return replace(self.result, rows=rows)
 
-    def _narrowed(
-        self, rows: tuple[int, int], found: tuple[dict[int, Bucket], dict[int, Bucket]] | None
-    ) -> TableResult | None:
-        """The rows that differ; None when no bucket does."""
+    def _narrowed(self, rows: tuple[int, int], found: tuple[Buckets, Buckets] | None) -> TableResult | None:
+        """The rows that differ; None when no row does. ``found``: buckets of ranges, when they are there already."""
         number = digest.MANY
         if found is None:
             if not (self.tables[0].by_range and self._set_ranges()):
                 self._set(by_range=False)
                 number = min(digest.MANY, 1 << (max(rows) // _ROWS_A_BUCKET).bit_length())
+            found = self._buckets(number, exact=False)
+        differing = list(digest.differing(*found))
+        wanted = _within(differing)
+        if len(wanted) < len(differing):  # so many may be the same values, written in another way
             found = self._buckets(number, exact=True)
-        differing = [b for b in sorted({*found[0], *found[1]}) if found[0].get(b) != found[1].get(b)]
-        if not differing:
-            return None
-        wanted = _within(differing, found)
+            differing = list(digest.differing(*found))
+            wanted = _within(differing)
         few = len(wanted) * 10 < len(found[0])
         blobs = self._both(
             lambda conn, table: dict(digest.rows_of_buckets(conn, table, number, wanted, few=few))
@@ -119,6 +113,8 @@ class Pair:
             only_first += one
             only_other += two
             changed += both
+        if not (changed or only_first or only_other):
+            return None
         return replace(
             self.result,
             rows=rows,
@@ -155,10 +151,7 @@ class Pair:
             tuple((names[i], a[i], b[i]) for i in places),
         )
 
-    def _exact_is_strict(self) -> bool:
-        return all(table.strict == table.exact for table in self.tables)
-
-    def _buckets(self, number: int, *, exact: bool) -> tuple[dict[int, Bucket], dict[int, Bucket]]:
+    def _buckets(self, number: int, *, exact: bool) -> tuple[Buckets, Buckets]:
         return self._both(lambda conn, table: digest.buckets(conn, table, number, exact=exact))
 
     def _set_ranges(self) -> bool:
@@ -239,14 +232,14 @@ def _only_columns(mine: Relation, other: Relation) -> tuple[str, ...]:
     return tuple(column.name for column in mine.columns if column.name not in names)
 
 
-def _within(differing: list[int], found: tuple[dict[int, Bucket], dict[int, Bucket]]) -> list[int]:
+def _within(differing: list[tuple[int, int]]) -> list[int]:
     """As many of the first buckets as are not too many rows; at least one."""
     total = 0
-    for number, bucket in enumerate(differing):
-        total += max(side[bucket].rows if bucket in side else 0 for side in found)
+    for number, (_, rows) in enumerate(differing):
+        total += rows
         if total > _MOST_ROWS and number:
-            return differing[:number]
-    return differing
+            return [bucket for bucket, _ in differing[:number]]
+    return [bucket for bucket, _ in differing]
 
 
 def _differences(
