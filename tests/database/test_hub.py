@@ -7,6 +7,7 @@ import re
 import socket
 import stat
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -248,6 +249,31 @@ def test_what_only_the_hub_cannot_reach_is_told_in_the_same_words(why, postgres1
         assert caught.value.message.startswith("the hub cannot reach ")
         assert message in caught.value.message
         assert hint in str(caught.value.hint)
+
+
+def test_a_server_that_does_not_let_the_hub_in_is_told_with_its_pg_hba(postgres17, hub_server):
+    target = postgres17.owner_database()
+    hba = postgres17.embedded.folder / "data" / "pg_hba.conf"
+    with hub_of(hub_server, target=target) as hub, connect(hub.url, purpose="test", autocommit=True) as conn:
+        before = hba.read_text()
+        hba.write_text(f"host all {target.user} all reject\n{before}")
+        try:
+            execute(postgres17.url, "select pg_reload_conf()")
+            deadline = time.monotonic() + 20
+            while True:
+                try:
+                    check(conn, "target", target)
+                except TargetError as error:
+                    message, hint = error.message, str(error.hint)
+                    break
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+        finally:
+            hba.write_text(before)
+            execute(postgres17.url, "select pg_reload_conf()")
+    assert message.startswith("the hub cannot reach ")
+    assert "pg_hba.conf rejects connection" in message
+    assert "allow it in pg_hba.conf" in hint
 
 
 def test_a_server_far_away_is_refused(postgres17, hub_server, monkeypatch):

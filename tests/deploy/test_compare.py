@@ -259,7 +259,7 @@ def test_a_role_without_any_right_compares_schemas_and_never_takes_rows_for_equa
     ("why", "message"),
     [
         ("password", "password authentication failed"),
-        ("database", "does not exist"),
+        pytest.param("database", "does not exist", marks=pytest.mark.slow),
         ("schema", "none of dev, local has a schema shpo"),
     ],
 )
@@ -338,13 +338,19 @@ class Proxy:
             one.close()
 
 
-@pytest.mark.parametrize("transport", ["hub", "direct"])
-@pytest.mark.parametrize("how", ["silent", "cut", "hub killed"])
+@pytest.mark.parametrize(
+    ("how", "transport"),
+    [
+        ("silent", "hub"),
+        ("cut", "direct"),
+        ("hub killed", "hub"),
+        pytest.param("silent", "direct", marks=pytest.mark.slow),
+        pytest.param("cut", "hub", marks=pytest.mark.slow),
+    ],
+)
 def test_a_comparison_that_is_cut_off_is_a_clear_error_and_leaves_nothing(
     compared, postgres17, how, transport
 ):
-    if how == "hub killed" and transport == "direct":
-        pytest.skip("there is no hub")
     many = "".join(
         f"create table t{i} (a int primary key, b text default 'x' check (b <> ''));" for i in range(150)
     )
@@ -386,7 +392,12 @@ def test_a_comparison_that_is_cut_off_is_a_clear_error_and_leaves_nothing(
 
 
 @pytest.mark.parametrize(
-    ("how", "transport"), [("killed", "hub"), ("interrupted", "hub"), ("interrupted", "direct")]
+    ("how", "transport"),
+    [
+        ("killed", "hub"),
+        ("interrupted", "hub"),
+        pytest.param("interrupted", "direct", marks=pytest.mark.slow),
+    ],
 )
 def test_a_comparison_whose_own_process_ends_leaves_nothing(compared, postgres17, how, transport):
     """It waits for a side that is silent: nothing but the signal ends it."""
