@@ -58,7 +58,7 @@ QUERIES = (
 """One file ``db/sql/catalogue_<name>.sql`` each; each row is kind, name, and one column a property."""
 
 _ATTEMPTS = 3
-_ACLS = ("", "identity_", "row_type_")  # what stands before the columns acl and acl_default
+_ACLS = ("acl", "identity_acl", "row_type_acl")  # each beside its default, such as acl_default
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,11 +173,12 @@ def _collect(
 ) -> None:
     for row in rows:
         kind, name = row.pop("kind"), row.pop("name")
-        row |= row.pop("more", None) or {}
+        if "more" in row:
+            row |= row.pop("more") or {}
         found = {column: value for column, value in row.items() if value is not None and value != []}
-        for prefix in _ACLS:
-            if f"{prefix}acl" in row:
-                _settle_privileges(prefix, found)
+        for column in _ACLS:
+            if column in row:
+                _settle_privileges(column.removesuffix("acl"), found)
         named = objects.setdefault(kind, {})
         if name in named:
             not_compared.append(NotCompared(kind, name, "the catalogue has two objects of this name"))

@@ -61,6 +61,12 @@ def _rendered(statement: LiteralString) -> sql.Composed:
     return sql.SQL("select to_json(q)::text from (\n") + sql.SQL(statement) + sql.SQL("\n) q")
 
 
+def _parsed(cursor: psycopg.Cursor[tuple[Any, ...]]) -> list[Row]:
+    """All rows as one document, which takes a third of the time that one a row would."""
+    rows: list[Row] = json.loads("[" + ",".join(text for (text,) in cursor.fetchall()) + "]")
+    return rows
+
+
 class Direct:
     """A connection of ours. Inside a transaction of the caller it sees what that sees, and leaves its settings as they were.
 
@@ -93,7 +99,7 @@ class Direct:
                 for statement in statements
             ]
         for cursor in cursors:
-            yield [json.loads(text) for (text,) in cursor]
+            yield _parsed(cursor)
             cursor.close()
 
 
@@ -131,4 +137,4 @@ class ThroughHub:
                 cursor.execute(
                     "select row from public.dblink('compared', %s) as remote (row text)", [text], binary=False
                 )
-                yield [json.loads(row) for (row,) in cursor]
+                yield _parsed(cursor)
