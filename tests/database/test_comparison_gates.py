@@ -345,8 +345,8 @@ def test_a_comparison_names_both_sides():
     checks = {
         "compare": {
             "labels": ("local", "dev"),
-            "changes": (ADDED,),
-            "not_compared": (NotCompared("cast", "(a AS b)", "unknown"),),
+            "pairs": [{"labels": ("local", "dev"), "changes": (ADDED,)}],
+            "not_compared": {"local": (NotCompared("cast", "(a AS b)", "unknown"),), "dev": ()},
             "samples": "keys",
             "rows": {
                 "public.a": (TableResult("public.a", ("local", "dev"), Verdict.DIFFERENT, rows=(3, 4)),),
