@@ -23,8 +23,6 @@ TEXT = sql.Identifier("public", "remote_text")
 _LONGEST_NAME = 63
 _FOREIGN_TABLE = sql.SQL("create foreign table {} ({}) server {} options (schema_name {}, table_name {})")
 
-Relation = tuple[str, str, str]
-
 
 def import_tables(conn: Connection, database: str) -> list[str]:
     """Makes the foreign tables of one foreign server. What cannot be shown is named in the answer, and costs no other table.

