@@ -92,6 +92,22 @@ def whole(conn: Connection, table: Table, *, exact: bool) -> tuple[int, str]:
     return rows, digest
 
 
+def wholes(conn: Connection, tables: Sequence[Table], *, counted: bool) -> list[tuple[int, str]]:
+    """``whole`` of several tables, in one statement; ``counted``: without digests."""
+    one = sql.SQL("select {} as n, count(*), {} from {}")
+    digest = sql.SQL("coalesce(sum({}), 0)::text")
+    parts = [
+        one.format(
+            sql.Literal(number),
+            sql.SQL("''") if counted else digest.format(table.hash(exact=False)),
+            table.source,
+        )
+        for number, table in enumerate(tables)
+    ]
+    found = conn.execute(sql.SQL(" union all ").join(parts) + sql.SQL(" order by n")).fetchall()
+    return [(rows, digest) for _, rows, digest in found]
+
+
 def key_range(conn: Connection, table: Table) -> tuple[int, int] | None:
     """The least and the greatest integer key; None of an empty table."""
     key = sql.Identifier(table.key[0].name)
@@ -137,15 +153,12 @@ def differing(a: Buckets, b: Buckets) -> Iterator[tuple[int, int]]:
 def rows_of_buckets(
     conn: Connection, table: Table, number: int, wanted: Sequence[int], *, few: bool
 ) -> Iterator[tuple[int, bytes]]:
-    """For each bucket of ``wanted`` that is not empty: its rows' (code, hash), 16 bytes each; see ``entries``.
+    """For each bucket of ``wanted`` that is not empty: its rows' (code, strict hash), 16 bytes each; see ``entries``.
 
-    ``few``: the buckets are a small part of the table.
+    Without a key: (hash, how many rows have it). ``few``: the buckets are a small part of the table.
     """
-    hash_ = table.hash(exact=True)
-    array, shift = (
-        sql.Literal(list(wanted)),
-        sql.Literal(table.shift),
-    )  # parameters would make % special in names
+    hash_ = table.hash(exact=False)
+    array = sql.Literal(list(wanted))  # no parameter: with one, % would be special in names
     if table.by_range and few:
         conn.execute("set local enable_seqscan = off")
         rows = sql.SQL(
@@ -153,7 +166,7 @@ def rows_of_buckets(
             "from {source} where t.{key} between b << {shift} and (b << {shift}) | ((1::bigint << {shift}) - 1) offset 0) t)"
         ).format(
             array=array,
-            shift=shift,
+            shift=sql.Literal(table.shift),
             code=table.code,
             hash=hash_,
             source=table.source,
@@ -163,11 +176,21 @@ def rows_of_buckets(
         rows = sql.SQL(
             "(select {bucket} as b, {code} as code, {hash} as hash from {source} where {bucket} = any({array}::bigint[]) offset 0)"
         ).format(bucket=_bucket(table, number), array=array, code=table.code, hash=hash_, source=table.source)
+    if not table.key:  # a row that is there a million times is one entry
+        rows = sql.SQL("(select b, code, count(*) as hash from {} found group by 1, 2)").format(rows)
     statement = sql.SQL(
         "select b, string_agg(int8send(code) || int8send(hash), ''::bytea) from {} found group by 1"
     )
     with conn.cursor(binary=True) as cursor:
         yield from cursor.execute(statement.format(rows))
+
+
+def exact_hashes(conn: Connection, table: Table, codes: Sequence[int]) -> bytes:
+    """(code, exact hash) of the rows with these codes; see ``entries``."""
+    statement = sql.SQL("select string_agg(int8send({}) || int8send({}), ''::bytea) from {} where {}").format(
+        table.code, table.hash(exact=True), table.source, _with_code(table, codes)
+    )
+    return _one(conn, statement)[0] or b""
 
 
 def entries(rows: bytes) -> list[tuple[int, int]]:
@@ -179,19 +202,17 @@ def sample(conn: Connection, table: Table, codes: Sequence[int], most: int) -> l
     texts = sql.SQL(", ").join(shown(column.name) for column in table.columns)
     hashes = sql.SQL(", ").join(row_hash(list(fields)) for fields in table.exact)
     keys = sql.SQL(", ").join(shown(column.name) for column in table.key)
-    found = sql.SQL("t.{}").format(sql.Identifier(table.key[0].name)) if table.by_range else table.code
     orders = [order(column) for column in table.key]
     statement = sql.SQL(
         "select {code}, array[{keys}]::bytea[], array[{texts}]::bytea[], array[{hashes}]::bigint[] from {source} "
-        "where {found} = any({codes}::bigint[]){order} limit {most}"
+        "where {found}{order} limit {most}"
     ).format(
         code=table.code,
         keys=keys,
         texts=texts,
         hashes=hashes,
         source=table.source,
-        found=found,
-        codes=sql.Literal(list(codes)),
+        found=_with_code(table, codes),
         most=sql.Literal(most),
         order=sql.SQL(" order by {}").format(sql.SQL(", ").join(orders)) if orders else sql.SQL(""),
     )
@@ -200,6 +221,12 @@ def sample(conn: Connection, table: Table, codes: Sequence[int], most: int) -> l
         return [
             Row(code, _decoded(key), _decoded(texts), tuple(hashes)) for code, key, texts, hashes in cursor
         ]
+
+
+def _with_code(table: Table, codes: Sequence[int]) -> sql.Composable:
+    # A cast would keep the key's index from being used.
+    code = sql.SQL("t.{}").format(sql.Identifier(table.key[0].name)) if table.by_range else table.code
+    return sql.SQL("{} = any({}::bigint[])").format(code, sql.Literal(list(codes)))
 
 
 def _bucket(table: Table, number: int) -> sql.Composable:

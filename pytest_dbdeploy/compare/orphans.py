@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -192,6 +193,8 @@ def _missing(catalogue: Catalogue, table: str, columns: Sequence[str]) -> str | 
 
 def _known(catalogue: Catalogue, table: str) -> str:
     """The table's name as the catalogue has it: a configured one need not be quoted alike."""
+    if table in catalogue.relations:
+        return table
     parts = split_name(table)
     return next((name for name in catalogue.relations if split_name(name) == parts), table)
 
@@ -204,4 +207,7 @@ def _three_parts(name: str) -> tuple[str, str, str]:
 
 
 def _name(*parts: str) -> str:
-    return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
+    return ".".join(
+        part if re.fullmatch("[a-z_][a-z0-9_]*", part) else '"' + part.replace('"', '""') + '"'
+        for part in parts
+    )

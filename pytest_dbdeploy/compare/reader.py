@@ -69,20 +69,28 @@ class Reader:
     def __enter__(self) -> Self:
         first = self._open()
         try:
-            row = first.execute("select pg_export_snapshot()").fetchone()
-            self._snapshot = row[0] if row else None
-        except psycopg.Error:
-            first.rollback()
-            self._begin(first)
+            with self._watch(first):
+                self._export_snapshot(first)
+        except psycopg.Error as error:
+            first.close()
+            raise self.unreadable(error) from error
         self._idle.put(first)
         return self
+
+    def _export_snapshot(self, conn: Connection) -> None:
+        try:
+            row = conn.execute("select pg_export_snapshot()").fetchone()
+            self._snapshot = row[0] if row else None
+        except psycopg.Error:
+            conn.rollback()
+            self._begin(conn)
 
     def __exit__(self, *_: object) -> None:
         """Ends what still runs, on the server too."""
         for conn in self._all:
             if not conn.closed and conn.info.transaction_status == psycopg.pq.TransactionStatus.ACTIVE:
                 with contextlib.suppress(psycopg.Error):
-                    conn.cancel_safe(timeout=5)
+                    conn.cancel_safe(timeout=2)
                 shut_down(conn)
         self._executor.shutdown(cancel_futures=True)
         for conn in self._all:
@@ -121,7 +129,8 @@ class Reader:
         self._all.append(conn)
         try:
             conn.isolation_level = IsolationLevel.REPEATABLE_READ
-            self._begin(conn)
+            with self._watch(conn):
+                self._begin(conn)
         except psycopg.Error as error:
             conn.close()
             raise self.unreadable(error) from error

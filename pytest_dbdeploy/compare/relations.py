@@ -34,7 +34,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """``kind``: pg_class.relkind (r, p, m, f). ``size``: bytes of its pages, those of its partitions too. ``keys``: the primary key first."""
+    """``kind``: pg_class.relkind (r, p, m, f). ``size``: bytes, as last estimated, its partitions' too. ``keys``: the primary key first."""
 
     name: str
     kind: str

@@ -143,8 +143,9 @@ def _plain(
     if base == "numeric":
         sent, trimmed = _send("numeric_send", value), _send("numeric_send", _trimmed(value))
         return _only(sent) if one_scale else Fields((sent,), (trimmed,))
-    if base == "interval":
-        return Fields((text,), (value, sql.SQL("({} < interval '0')").format(value)))
+    if base == "interval":  # the hash alone folds its microseconds, too
+        seconds = _send("numeric_send", _trimmed(_SECONDS.format(v=value)))
+        return Fields((text,), (value, seconds))
     if base == "jsonb" and rules.one_encoding:
         return Fields((text,), (*_hashed(value), _without(text, "0.", rules)))
     if base == "bpchar":
@@ -152,6 +153,13 @@ def _plain(
     if base == "citext" and rules.one_locale:
         return Fields((text,), (_text(sql.SQL("lower({}::text)").format(value), rules),))
     return _only(text)
+
+
+# As `=` counts them: a month has 30 days, a day 24 hours. Of an infinite interval null.
+_SECONDS = sql.SQL(
+    "(((extract(year from {v}) * 12 + extract(month from {v})) * 30 + extract(day from {v})) * 86400"
+    " + extract(hour from {v}) * 3600 + extract(minute from {v}) * 60 + extract(second from {v}))"
+)
 
 
 def _texts(

@@ -9,9 +9,10 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from . import digest
 from .digest import Buckets, Connection, Row, Table
@@ -26,6 +27,7 @@ _BIG = 16 * 1024**2  # bytes from which on the first pass already tells ranges o
 _ROWS_A_BUCKET = 32
 _MOST_ROWS = 1_000_000  # in buckets that differ
 _MOST_CODES = 100_000
+_UNEVEN = 50_000  # rows in one range of keys
 _narrowing = threading.Lock()  # one table at a time: it takes memory here
 
 
@@ -41,14 +43,20 @@ class Side:
         return self.reader.label
 
 
+#: What the first database has been asked of a table, with the answers: for the next pair that asks the same.
+Known = list[tuple[str, Table, Future[Any]]]
+
+
 class Pair:
     """A table that both databases have."""
 
-    def __init__(self, name: str, first: Side, other: Side, equality: str) -> None:
+    def __init__(self, name: str, first: Side, other: Side, equality: str, known: Known) -> None:
+        self.known = known
         self.sides = first, other
         relations = first.catalogue.relations[name], other.catalogue.relations[name]
         rules = Rules.between(first.catalogue, other.catalogue, equality)
         self.tables = _tables(relations, rules)
+        self.one_way = all(table.strict == table.exact for table in self.tables)  # to write equal values
         self.big = max(relation.size for relation in relations) >= _BIG
         self.only_columns = _only_columns(*relations), _only_columns(*reversed(relations))
         self.result = TableResult(
@@ -57,7 +65,7 @@ class Pair:
 
     def counted(self) -> TableResult:
         """Are there as many rows in both?"""
-        rows = self._both(digest.count)
+        rows = self._both(digest.count, "count")
         return replace(
             self.result, rows=rows, verdict=Verdict.EQUAL if rows[0] == rows[1] else Verdict.DIFFERENT
         )
@@ -69,7 +77,7 @@ class Pair:
             found = self._buckets(digest.MANY, exact=False)
             rows, equal = (found[0].rows, found[1].rows), found[0].sums == found[1].sums
         else:
-            wholes = self._both(lambda conn, table: digest.whole(conn, table, exact=False))
+            wholes = self._both(lambda conn, table: digest.whole(conn, table, exact=False), "whole")
             rows, equal = (wholes[0][0], wholes[1][0]), wholes[0] == wholes[1]
         if equal:
             return self._equal(rows)
@@ -77,7 +85,7 @@ class Pair:
             narrowed = self._narrowed(rows, found)
         if narrowed is not None:
             return narrowed
-        if all(table.strict == table.exact for table in self.tables):
+        if self.one_way:
             return replace(self.result, rows=rows, verdict=Verdict.DIFFERENT)
         return self._equal(rows)  # what differed was only the way in which equal values are written
 
@@ -91,18 +99,21 @@ class Pair:
     def _narrowed(self, rows: tuple[int, int], found: tuple[Buckets, Buckets] | None) -> TableResult | None:
         """The rows that differ; None when no row does. ``found``: buckets of ranges, when they are there already."""
         number = digest.MANY
+        if found is None and self.tables[0].by_range and self._set_ranges():
+            found = self._buckets(number, exact=False)
+        if found is not None and any(size > _UNEVEN for _, size in digest.differing(*found)):
+            found = None  # a few keys far from the others leave all of these in one bucket
         if found is None:
-            if not (self.tables[0].by_range and self._set_ranges()):
-                self._set(by_range=False)
-                number = min(digest.MANY, 1 << (max(rows) // _ROWS_A_BUCKET).bit_length())
+            self._set(by_range=False)
+            number = min(digest.MANY, 1 << (max(rows) // _ROWS_A_BUCKET).bit_length())
             found = self._buckets(number, exact=False)
         differing = list(digest.differing(*found))
         wanted = _within(differing)
-        if len(wanted) < len(differing):  # so many may be the same values, written in another way
+        if len(wanted) < len(differing) and not self.one_way:  # so many may be equal all the same
             found = self._buckets(number, exact=True)
             differing = list(digest.differing(*found))
             wanted = _within(differing)
-        few = len(wanted) * 10 < len(found[0])
+        few = len(wanted) * 4 < len(found[0])
         blobs = self._both(
             lambda conn, table: dict(digest.rows_of_buckets(conn, table, number, wanted, few=few))
         )
@@ -110,9 +121,12 @@ class Pair:
         for bucket in wanted:
             a, b = (digest.entries(blob.get(bucket, b"")) for blob in blobs)
             one, two, both = _differences(a, b, keyed=bool(self.tables[0].key))
-            only_first += one
-            only_other += two
+            only_first.update(one)
+            only_other.update(two)
             changed += both
+        if not self.one_way:
+            chunks = range(0, len(changed), _MOST_CODES)
+            changed = [code for at in chunks for code in self._unequal(changed[at : at + _MOST_CODES])]
         if not (changed or only_first or only_other):
             return None
         return replace(
@@ -125,6 +139,13 @@ class Pair:
             complete=len(wanted) == len(differing),
             samples=self._samples([*changed, *only_first, *only_other]),
         )
+
+    def _unequal(self, codes: list[int]) -> list[int]:
+        """Those of ``codes`` whose rows are different values, and not only written in another way."""
+        first, other = self._both(
+            lambda conn, table: dict(digest.entries(digest.exact_hashes(conn, table, codes)))
+        )
+        return [code for code in codes if first.get(code) != other.get(code)]
 
     def _samples(self, codes: list[int]) -> tuple[DifferingRow, ...]:
         if self.tables[0].by_range:
@@ -167,17 +188,45 @@ class Pair:
         a, b = self.tables
         self.tables = replace(a, **changes), replace(b, **changes)  # type: ignore[arg-type]  # fields of Table
 
-    def _both(self, work: Callable[[Connection, Table], T]) -> tuple[T, T]:
+    def _both(self, work: Callable[[Connection, Table], T], question: str = "") -> tuple[T, T]:
         """On both servers at once. TargetError when one of them cannot."""
-        futures = [
-            side.reader.submit(lambda conn, table=table: work(conn, table))  # type: ignore[misc]  # bound now
-            for side, table in zip(self.sides, self.tables, strict=True)
-        ]
+        futures = self._ask(0, work, question), self._ask(1, work)
         errors = [error for future in futures if (error := future.exception()) is not None]
         if errors:
             raise errors[0]
-        first, other = (future.result() for future in futures)
-        return first, other
+        return futures[0].result(), futures[1].result()
+
+    def _ask(self, place: int, work: Callable[[Connection, Table], T], question: str = "") -> Future[T]:
+        table = self.tables[place]
+        for asked, of_table, answer in self.known:
+            if question and (asked, of_table) == (question, table):
+                return answer
+        future = self.sides[place].reader.submit(lambda conn: work(conn, table))
+        if question:
+            self.known.append((question, table, future))
+        return future
+
+
+def plainly_equal(pairs: Sequence[Pair], *, counted: bool) -> dict[str, TableResult]:
+    """The pairs of the same two databases that need no closer look, by table: one statement a database for all of them.
+
+    When one cannot be read, none is in the result.
+    """
+    futures = [
+        side.reader.submit(
+            lambda conn, place=place: digest.wholes(  # type: ignore[misc]  # bound now
+                conn, [pair.tables[place] for pair in pairs], counted=counted
+            )
+        )
+        for place, side in enumerate(pairs[0].sides)
+    ]
+    if any(future.exception() is not None for future in futures):
+        return {}
+    return {
+        pair.result.table: replace(pair.result, rows=(first[0], other[0]))
+        for pair, first, other in zip(pairs, *(future.result() for future in futures), strict=True)
+        if first == other and (counted or not any(pair.only_columns))
+    }
 
 
 class _Rank:
@@ -247,7 +296,7 @@ def _differences(
 ) -> tuple[Counter[int], Counter[int], list[int]]:
     """(codes only in ``a``, codes only in ``b``, codes whose rows differ)."""
     if not keyed:
-        one, two = Counter(code for code, _ in a), Counter(code for code, _ in b)
+        one, two = Counter(dict(a)), Counter(dict(b))
         return one - two, two - one, []
     first, other = dict(a), dict(b)
     common = first.keys() & other.keys()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import psycopg
@@ -63,7 +63,7 @@ class RowReading:
         if self.compare.rows == "none":
             return [], sorted(references)
         for database in self.databases:
-            with self._connect(database.url) as conn:
+            with self._connect(database.url) as conn, self._watched(conn, database):
                 try:
                     found = conn.execute(query("row_tables"), self.parameters).fetchall()
                     references |= {row[0] for row in conn.execute(query("row_references"), self.parameters)}
@@ -77,6 +77,8 @@ class RowReading:
         self, tables: Sequence[str], references: Sequence[str], ignored: Sequence[Ignored], tell: Tell
     ) -> tuple[dict[str, tuple[TableResult, ...]], dict[str, OrphanResult]]:
         """What was found of these. Each database is read in one snapshot; ``tell`` hears how far it is."""
+        if not tables and not references:
+            return {}, {}
         with ExitStack() as stack:
             sides = [self._side(stack, database) for database in self.databases]
             left_out = {name for name in tables if leaves_out(ignored, "table", name)}
@@ -91,25 +93,29 @@ class RowReading:
             if self.compare.rows != "none":
                 wanted = [name for name in tables if name not in left_out]
                 rows |= compare_tables(
-                    sides, wanted, mode=self.compare.rows, equality=self.compare.equality, tell=tell
+                    [_without_columns(side, ignored) for side in sides],
+                    wanted,
+                    mode=self.compare.rows,
+                    equality=self.compare.equality,
+                    tell=tell,
                 )
             known = [self._references(side) for side in sides]
             orphans = at_once(
-                references, lambda name: self._orphans(name, sides, known), tell, "foreign keys"
+                [[name] for name in references],
+                lambda names: {name: self._orphans(name, sides, known) for name in names},
+                tell,
+                "foreign keys",
             )
         return rows, orphans
 
     def _side(self, stack: ExitStack, database: Database) -> Side:
-        timeouts = self.workspace.settings.timeouts
         reader = stack.enter_context(
             Reader(
                 database.label,
-                lambda: self._connect(
-                    database.url, lock_timeout=timeouts.lock * max(1, timeouts.lock_retries)
-                ),
+                lambda: self._connect(database.url),
                 CONNECTIONS,
-                watch=lambda conn: watched(conn, database.url, connect_timeout=timeouts.connect),
-                statement_timeout=timeouts.statement or 0,
+                watch=lambda conn: self._watched(conn, database),
+                statement_timeout=self.workspace.settings.timeouts.statement or 0,
             )
         )
         # All relations: a reference may lead out of the schemas that are compared.
@@ -141,5 +147,27 @@ class RowReading:
         ]
         return OrphanResult(first, tuple(found))
 
-    def _connect(self, url: DatabaseUrl, **options: Any) -> psycopg.Connection[Any]:
-        return self.workspace.connect(url, "compare rows", read_only=True, **options)
+    def _watched(self, conn: psycopg.Connection[Any], database: Database) -> AbstractContextManager[object]:
+        return watched(conn, database.url, connect_timeout=self.workspace.settings.timeouts.connect)
+
+    def _connect(self, url: DatabaseUrl) -> psycopg.Connection[Any]:
+        timeouts = self.workspace.settings.timeouts
+        # Whoever waits for a lock makes others wait behind him.
+        patience = timeouts.lock * max(1, timeouts.lock_retries)
+        return self.workspace.connect(url, "compare rows", read_only=True, lock_timeout=patience)
+
+
+def _without_columns(side: Side, ignored: Sequence[Ignored]) -> Side:
+    """The side without the columns that ``compare.ignore`` leaves out as a whole."""
+    if not ignored:
+        return side
+
+    def counts(table: str, column: str) -> bool:
+        names = f"{table}.{column}", f'{table}."{column}"'
+        return not any(leaves_out(ignored, "column", name) for name in names)
+
+    relations = {
+        name: replace(relation, columns=tuple(c for c in relation.columns if counts(name, c.name)))
+        for name, relation in side.catalogue.relations.items()
+    }
+    return replace(side, catalogue=replace(side.catalogue, relations=relations))

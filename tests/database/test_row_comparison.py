@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_dbdeploy.compare import row_pair
 from pytest_dbdeploy.compare.row_result import Verdict, describe
 from tests.rowsides import compare
 from tests.servers import execute
@@ -51,7 +52,7 @@ TYPES = {
     "timetz": ("12:00+00", "13:00+01"),
     "timestamp": ("2000-01-01 00:00:00.000001", "2000-01-01 01:11:34.967296"),
     "timestamptz": ("infinity", "-infinity"),
-    "interval": ("1 day", "-1 day"),
+    "interval": ("00:00:00.000001", "01:11:34.967296"),
     "uuid": ("00000000-0000-0000-0000-000000000000", "00000000-0000-0000-0000-000000000001"),
     "json": ('{"a":1}', '{"a": 1}'),
     "jsonb": ('{"a": 5}', '{"a": -5}'),
@@ -176,6 +177,7 @@ def test_a_changed_value_of_any_type_is_found_and_named(two, equality):
         ("float8", "float8", "0", "-0"),
         ("jsonb", "jsonb", '{"a": [1.0]}', '{"a": [1]}'),
         ("interval", "interval", "1 day", "24:00:00"),
+        ("interval", "interval", "1 year -0.1 seconds", "359 days 23:59:59.9"),
         ("citext", "citext", "a", "A"),
         ("numrange[]", "numrange[]", '{"[1.0,3]"}', '{"[1,3]"}'),
         ("numeric[]", "numeric[]", "{1.0}", "{1}"),
@@ -304,6 +306,14 @@ def test_values_that_trade_places_and_rows_that_are_there_twice_are_found(two):
     assert (pair.only_in_first, pair.only_in_other) == (2, 0)
 
 
+def test_the_rows_of_an_inheriting_table_are_its_own(two):
+    tables = "create table t (a int); create table heir () inherits (t); insert into t values (1); insert into heir values (2);"
+    found = compare(*two(tables, tables + "update heir set a = 3"))
+    assert (found["public.t"].verdict, found["public.heir"].verdict) == (Verdict.EQUAL, Verdict.DIFFERENT)
+    moved = compare(*two(tables, tables + "delete from heir; insert into t values (2)"))
+    assert {result.verdict for result in moved.values()} == {Verdict.DIFFERENT}
+
+
 def test_columns_on_one_side_are_named_and_the_others_compared(two):
     result = one(
         two(
@@ -370,6 +380,49 @@ def test_differing_rows_are_found_by_any_key(two, key, number):
     assert {tuple(c[0] for c in row.columns) for row in result.samples if row.only_in is None} == {("w",)}
     if key in ("integer", "numeric", "bigint far apart", "unique index"):
         assert [row.columns[0][1] for row in result.samples] == [str(7 * n) for n in range(1, 21)]
+
+
+def test_a_key_far_from_the_others_does_not_bring_all_rows_here(two, monkeypatch):
+    monkeypatch.setattr(row_pair, "_UNEVEN", 100)
+    rows = (
+        "create table t (id bigint primary key, v int);"
+        "insert into t select n, n from generate_series(1, 3000) n; insert into t values (9223372036854775807, 0), (-9223372036854775808, 0);"
+    )
+    result = one(two(rows, rows + "update t set v = -1 where id in (1, 2999, 9223372036854775807)"))
+    assert (result.changed, result.only_in_first, result.only_in_other) == (3, 0, 0)
+    assert [dict(row.key)["id"] for row in result.samples] == ["1", "2999", "9223372036854775807"]
+
+
+def test_more_differences_than_can_be_told_apart_are_a_minimum(two, monkeypatch):
+    monkeypatch.setattr(row_pair, "_MOST_ROWS", 50)
+    rows = "create table t (id int primary key, v int); insert into t select n, n from generate_series(1, 3000) n;"
+    result = one(two(rows, rows + "update t set v = -v"))
+    assert (result.verdict, result.changed, result.complete) == (Verdict.DIFFERENT, 50, False)
+    assert [dict(row.key)["id"] for row in result.samples] == [str(n) for n in range(1, 21)]
+    assert "at least 50 rows changed; columns: v\n  the first 20:" in describe(result, "keys")
+
+
+@pytest.mark.parametrize("key", ["int primary key", "text primary key", "int"])
+def test_a_change_is_found_among_many_values_that_are_only_written_in_another_way(two, monkeypatch, key):
+    monkeypatch.setattr(row_pair, "_MOST_ROWS", 100)
+    rows = f"create table t (id {key}, v jsonb); insert into t select n, '1' from generate_series(1, 3000) n;"
+    other = rows + "update t set v = '1.0';"
+    assert one(two(rows, other)).verdict == Verdict.EQUAL
+    result = one(two(rows, other + "update t set v = '1.1' where id::text = '7'"))
+    assert result.changed + result.only_in_other == 1
+    assert result.complete
+
+
+def test_a_virtual_column_is_equal_to_a_stored_one(postgres17, postgres18):
+    urls = postgres17.fresh_database(), postgres18.fresh_database()
+    for url, how in zip(urls, ("stored", "virtual"), strict=True):
+        execute(
+            url,
+            f"create table t (a int, b int generated always as (a * 2) {how}); insert into t values (1), (2)",
+        )
+    assert one(urls).verdict == Verdict.EQUAL
+    execute(urls[1], "update t set a = 3 where a = 2")
+    assert one(urls).verdict == Verdict.DIFFERENT
 
 
 def test_without_a_key_the_rows_of_each_side_are_counted(two):
@@ -466,3 +519,20 @@ def test_counting_alone_sees_numbers_only(two):
     assert one(two(rows, rows + "update t set v = 3"), mode="count").verdict == Verdict.EQUAL
     result = one(two(rows, rows + "insert into t values (3, 3)"), mode="count")
     assert describe(result, "keys") == "public.t: 2 rows in a, 3 in b"
+
+
+def test_small_tables_are_read_together_and_each_difference_is_still_found(two):
+    tables = "".join(
+        f"create table t{n} (id int primary key, v text); insert into t{n} select g, 'x' from generate_series(1, {n}) g;"
+        for n in range(120)
+    )
+    urls = two(
+        tables, tables + "update t7 set v = 'y' where id = 3; delete from t100 where id = 5; drop table t90"
+    )
+    for mode, expected in (
+        ("checksum", {"public.t7", "public.t90", "public.t100"}),
+        ("count", {"public.t90", "public.t100"}),
+    ):
+        found = compare(*urls, mode=mode)
+        assert {name for name, result in found.items() if result.verdict != Verdict.EQUAL} == expected
+        assert [found[f"public.t{n}"].rows for n in (0, 1, 119)] == [(0, 0), (1, 1), (119, 119)]

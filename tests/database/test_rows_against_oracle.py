@@ -221,7 +221,7 @@ def test_equal_exactly_when_all_rows_are_and_differences_are_the_same(arena, as_
 
 @pytest.mark.slow
 @pytest.mark.parametrize("arena", [(15, 18), (17, 17), (18, 15)], indirect=True, ids=str)
-@run(600)
+@run(200)
 @given(pair=pairs(), equality=st.sampled_from(["value", "text"]))
 def test_many_more_of_them_on_all_versions(arena, as_if_big, pair, equality):
     agrees(arena, pair, equality)
