@@ -42,6 +42,18 @@ _NOT_PASSED = frozenset(
         "max_protocol_version",
     }
 )
+# What may come from the environment; no others, as each libpq reports defaults that an older one does not know.
+_SECURITY = (
+    "sslmode",
+    "sslrootcert",
+    "sslcrl",
+    "sslcert",
+    "sslkey",
+    "gssencmode",
+    "krbsrvname",
+    "channel_binding",
+    "require_auth",
+)
 # Files that the hub's server reads, as another system user than ours: parameter and the place where libpq looks for it.
 _FILES = {
     "sslrootcert": "root.crt",
@@ -100,7 +112,7 @@ def open_hub(
     TargetError when a database cannot be reached, or not from the hub; CloneError when the hub cannot be made. No secrets in them.
     """
     admin_url = server if isinstance(server, DatabaseUrl) else server.admin_url
-    urls = {name: _with_password(url, connect_timeout) for name, url in databases.items()}
+    urls = {name: _as_opened(url, connect_timeout) for name, url in databases.items()}
     notes: list[str] = []
     with connect(admin_url, purpose="hub", autocommit=True) as admin:
         hub = Hub(admin_url.with_dbname(DATABASE), (), admin_url, _make_folder(admin))
@@ -133,15 +145,21 @@ def check(conn: Connection, name: str, url: DatabaseUrl) -> None:
         raise unreachable(url, text, "the hub cannot reach") from None
 
 
-def _with_password(url: DatabaseUrl, connect_timeout: float) -> DatabaseUrl:
-    """The URL with the password that it is opened with here, which may come from the user's own passfile."""
+def _as_opened(url: DatabaseUrl, connect_timeout: float) -> DatabaseUrl:
+    """The URL with all that a connection of ours takes from elsewhere: the user's passfile, PGSSLMODE and the like.
+
+    The hub's server, another process of another user, would connect without them, and perhaps without checking the certificate.
+    """
     if url.params.get("sslpassword"):
         raise TargetError(
             f"the hub cannot connect to {url.name}: its key has a password (sslpassword), which would stand in the hub's catalogue",
             hint="Use a key without a password, or compare.transport: direct.",
         )
     with connect(url, purpose="hub", read_only=True, connect_timeout=connect_timeout) as conn:
-        return replace(url, password=Secret(conn.info.password))
+        found = conn.info.get_parameters()
+        password = conn.info.password
+    security = {key: value for key, value in found.items() if key in _SECURITY}
+    return replace(url, password=Secret(password), params={**security, **url.params})
 
 
 def _drop(admin: Connection) -> None:
@@ -217,13 +235,18 @@ def _create_server(conn: Connection, name: str, url: DatabaseUrl, hub: Hub, conn
 
 
 def _copied_files(name: str, url: DatabaseUrl, folder: Path) -> dict[str, str]:
-    """Copies of the certificates and keys that a connection of ours would read, for the user that the hub's server runs as."""
+    """Copies of the certificates and keys that a connection of ours would read, for the user that the hub's server runs as.
+
+    What is no text (a key may be DER) or cannot be read stays where it is; the hub's own message says then what is wrong.
+    """
     copies = {}
     for parameter, default in _FILES.items():
-        given = url.params.get(parameter)
-        source = Path(given).expanduser() if given else Path("~/.postgresql").expanduser() / default
-        if given != "system" and source.is_file():
+        given = url.params.get(parameter) or f"~/.postgresql/{default}"
+        if given == "system":
+            continue
+        with suppress(OSError, UnicodeDecodeError, RuntimeError):  # the last one: a user without a home
+            text = Path(given).expanduser().read_text("utf-8")
             copy = folder / f"{name}-{default}"
-            write_private(copy, source.read_text("utf-8"), owner=folder.stat())
+            write_private(copy, text, owner=folder.stat())
             copies[parameter] = str(copy)
     return copies

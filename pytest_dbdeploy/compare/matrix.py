@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from itertools import combinations
+from collections.abc import Mapping, Sequence
 from string import ascii_uppercase
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -26,23 +25,16 @@ class Row(NamedTuple):
 
 
 def matrix(
-    snapshots: Sequence[Snapshot], changes: Callable[[Snapshot, Snapshot], Iterable[Change]]
+    snapshots: Sequence[Snapshot], changes: Mapping[tuple[int, int], Sequence[Change]]
 ) -> tuple[Row, ...]:
-    """A row for each object that differs between any two. ``changes``: the differences of two that count."""
-    differs: dict[tuple[int, int], dict[_Key, ChangeType]] = {
-        (i, j): {(c.kind, c.object): c.change for c in changes(snapshots[i], snapshots[j])}
-        for i, j in combinations(range(len(snapshots)), 2)
-    }
-    rows: dict[_Key, Row] = {}
-    for found in differs.values():
-        for kind, name in found:
-            if (kind, name) not in rows:
-                rows[kind, name] = Row(kind, name, _letters((kind, name), snapshots, differs))
-    return tuple(rows.values())
+    """A row for each object that differs between any two. ``changes``: what counts from each to each later one, by their places."""
+    differs = {pair: {(c.kind, c.object): c.change for c in found} for pair, found in changes.items()}
+    keys = dict.fromkeys(key for found in differs.values() for key in found)
+    return tuple(Row(*key, _letters(key, snapshots, differs)) for key in keys)
 
 
 def _letters(
-    key: _Key, snapshots: Sequence[Snapshot], differs: dict[tuple[int, int], dict[_Key, ChangeType]]
+    key: _Key, snapshots: Sequence[Snapshot], differs: Mapping[tuple[int, int], Mapping[_Key, ChangeType]]
 ) -> tuple[str, ...]:
     kind, name = key
     letters: list[str] = []

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
 from ..adapters import Adapters
 from ..compare.diff import diff
-from ..compare.ignore import Ignored, without_ignored
+from ..compare.ignore import Ignored, leaves_out, without_ignored
 from ..compare.matrix import matrix
 from ..compare.snapshot import Snapshot
 from ..config.load import Settings
 from ..decision import decide
 from ..errors import DbDeployError
-from ..model import Change, Decision, ExitStatus, Level, LogPhase, Outcome, Phase, Reason, Verdict
+from ..model import (
+    Change,
+    Decision,
+    ExitStatus,
+    Level,
+    LogPhase,
+    NotCompared,
+    Outcome,
+    Phase,
+    Reason,
+    Verdict,
+)
 from ..reports.record import Comparison
 from ..steps import Steps
 from .base import Close, Go, Ledger
@@ -47,7 +59,8 @@ class CompareFlow(CommonFlow):
                 self.reading.reach()
             self.rows = RowReading(self.workspace, self.reading.sides)
             self.tables, self.references = self.rows.names()
-        except DbDeployError as error:  # the gates are collected all the same, and say that nothing was compared
+        except DbDeployError as error:
+            # the gates are collected all the same, and say that nothing was compared
             self.unreachable = error
 
     def public_facts(self) -> dict[str, Any]:
@@ -93,7 +106,7 @@ class CompareFlow(CommonFlow):
             "transport": reading.transport,
             "hub_error": reading.hub_error,
             "not_compared": {
-                label: snapshot.not_compared for label, snapshot in zip(self.labels, snapshots, strict=True)
+                label: self._unknown(snapshot) for label, snapshot in zip(self.labels, snapshots, strict=True)
             },
             "pairs": [
                 {"labels": (self.labels[0], other), "changes": changes}
@@ -105,39 +118,50 @@ class CompareFlow(CommonFlow):
         }
 
     def _record(self, reading: Reading, snapshots: Sequence[Snapshot]) -> None:
-        first, *others = snapshots
-        changes = {
-            label: self._changes(first, other) for label, other in zip(self.labels[1:], others, strict=True)
-        }
-        everything = [change for other in others for change in diff(first, other)]
+        places = range(len(snapshots))
+        found = {(i, j): diff(snapshots[i], snapshots[j]) for i, j in combinations(places, 2)}
+        left = {pair: without_ignored(changes, self.ignored) for pair, changes in found.items()}
+        changes = {label: left[0, place] for place, label in enumerate(self.labels[1:], 1)}
+        ignored = [
+            {
+                **rule._asdict(),
+                "changes": self._hits(rule, [c for place in places[1:] for c in found[0, place]])
+                + len({n for s in snapshots for n in s.not_compared if leaves_out([rule], n.kind, n.object)}),
+            }
+            for rule in self.ignored
+        ]
         self.record.comparison = Comparison(
             transport=reading.transport,
-            databases=[
-                {
-                    "name": side.label,
-                    "server": side.url.label,
-                    "serverVersion": side.server_version,
-                    "standby": side.standby,
-                }
-                for side in reading.sides
-            ],
+            databases=[side.as_json() for side in reading.sides],
             changes=changes,
-            matrix=matrix(snapshots, self._changes),
-            ignored=[
-                {
-                    "kind": rule.kind,
-                    "property": rule.prop,
-                    "object": rule.name,
-                    "changes": self._hits(rule, everything),
-                }
-                for rule in self.ignored
-            ],
+            matrix=matrix(snapshots, left),
+            ignored=ignored,
         )
-        self.record.changes = [change for found in changes.values() for change in found]
-        self.record.not_compared = list(dict.fromkeys(n for s in snapshots for n in s.not_compared))
+        self.record.changes = [change for some in changes.values() for change in some]
+        self.record.not_compared = list(dict.fromkeys(n for s in snapshots for n in self._unknown(s)))
+        self._warn_of_unused(
+            {rule: entry["changes"] for rule, entry in zip(self.ignored, ignored, strict=True)}
+        )
+        hits = sum(rule["changes"] for rule in ignored)
+        if hits:
+            self.record.notes.append(
+                f"compare.ignore leaves {hits} differences out or makes them smaller: see schema-comparison.json"
+            )
 
-    def _changes(self, before: Snapshot, after: Snapshot) -> tuple[Change, ...]:
-        return without_ignored(diff(before, after), self.ignored)
+    def _warn_of_unused(self, hits: Mapping[Ignored, int]) -> None:
+        """An entry of ``compare.ignore`` that matches nothing may be a mistake, or no longer needed."""
+        for rule, count in hits.items():
+            rows = any(leaves_out([rule], "table", name) for name in self.tables)
+            if not count and not rows:
+                entry = {"kind": rule.kind, "property": rule.prop, "object": rule.name}
+                words = ", ".join(f"{key}: {value}" for key, value in entry.items() if value)
+                text = f"compare.ignore has an entry that nothing matches: {{{words}}}"
+                self.steps.message(LogPhase.PREFLIGHT, Level.WARN, text)
+                self.record.notes.append(text)
+
+    def _unknown(self, snapshot: Snapshot) -> tuple[NotCompared, ...]:
+        """What was not compared, and what nobody said that it need not be."""
+        return tuple(n for n in snapshot.not_compared if not leaves_out(self.ignored, n.kind, n.object))
 
     def _hits(self, rule: Ignored, changes: Sequence[Change]) -> int:
         """How many changes a rule leaves out, or makes smaller."""

@@ -34,6 +34,15 @@ class Side:
     standby: bool
     identity: tuple[Any, ...]
 
+    def as_json(self) -> dict[str, Any]:
+        """For schema-comparison.json."""
+        return {
+            "name": self.label,
+            "server": self.url.label,
+            "serverVersion": self.server_version,
+            "standby": self.standby,
+        }
+
 
 class Reading:
     """The sides of one comparison. ``hub_error``: why the hub is not used although it was to be, or None."""
@@ -140,6 +149,9 @@ class Reading:
                 notes.append(f"{first} and {side.label} are one and the same database: nothing can differ")
             if side.standby:
                 notes.append(f"{side.label} is a standby: it is compared as far as it has come")
+        schemas = self.settings.compare.schemas
+        if schemas is not None:
+            notes.append(f"compare.schemas: only {', '.join(schemas)}, and nothing that is in no schema")
         if self.hub_error is not None:
             notes.append(f"compared over direct connections, without the hub: {self.hub_error}")
         return notes

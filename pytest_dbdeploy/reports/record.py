@@ -67,7 +67,7 @@ class Comparison:
     """What ``--dbdeploy-compare`` found. ``transport``: hub or direct. ``databases``: name, server, serverVersion, standby.
 
     ``changes``: from the first database to each of the others, by the other's name. ``matrix``: the objects that differ between
-    any two. ``ignored``: each rule of ``compare.ignore`` with the number of changes that it left out.
+    any two. ``ignored``: each rule of ``compare.ignore`` (kind, prop, name) with the number of ``changes`` that it left out.
     """
 
     transport: str

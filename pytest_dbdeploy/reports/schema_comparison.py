@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..model import as_json
+from ..compare.describe import changed_lines
+from ..model import Change, as_json
 from .record import Comparison, RunRecord
 
 NAME = "schema-comparison.json"
@@ -15,7 +16,7 @@ _MOST = 40
 
 def build(record: RunRecord) -> dict[str, Any]:
     """Redacted when it is written."""
-    content = {"changes": as_json(record.changes), "notCompared": as_json(record.not_compared)}
+    content = {"changes": _changes(record.changes), "notCompared": as_json(record.not_compared)}
     return content | (_of_databases(record.comparison) if record.comparison else {})
 
 
@@ -25,15 +26,34 @@ def _of_databases(found: Comparison) -> dict[str, Any]:
         "transport": found.transport,
         "databases": found.databases,
         "pairs": [
-            {"before": names[0], "after": other, "changes": as_json(list(changes))}
+            {"before": names[0], "after": other, "changes": _changes(changes, names[0], other)}
             for other, changes in found.changes.items()
         ],
         "matrix": [
             {"kind": row.kind, "object": row.object, "databases": dict(zip(names, row.letters, strict=True))}
             for row in found.matrix
         ],
-        "ignored": found.ignored,
+        "ignored": [
+            {
+                "kind": rule["kind"],
+                "property": rule["prop"],
+                "object": rule["name"],
+                "changes": rule["changes"],
+            }
+            for rule in found.ignored
+        ],
     }
+
+
+def _changes(
+    changes: Iterable[Change], before: str = "before", after: str = "after"
+) -> list[dict[str, Any]]:
+    return [as_json(change) | _lines(change, before, after) for change in changes]
+
+
+def _lines(change: Change, before: str, after: str) -> dict[str, Any]:
+    found = changed_lines(change, before=before, after=after)
+    return {"diff": found} if found else {}
 
 
 def matrix_lines(found: Comparison) -> Iterator[str]:

@@ -147,6 +147,24 @@ def test_what_the_settings_ignore_is_no_difference(compared):
     assert compare(compared, "--dbdeploy-compare=dev,local").ended == (0, "equal")
 
 
+def test_what_the_comparison_does_not_know_is_never_equal_unless_the_settings_leave_it_out(
+    compared, postgres17
+):
+    for url in (compared.first, compared.other):
+        execute(postgres17.url.with_dbname(url.dbname), "create type unfinished")
+    result = compare(compared, "--dbdeploy-compare=dev,local")
+    assert result.ended == (10, "different")
+    message = result.gate("test_everything_was_compared")["message"]
+    assert "base type unfinished" in message.replace("public.", "")
+    assert "(in dev, local)" in message
+    (left_out,) = result.json("schema-comparison.json")["notCompared"]
+    compared.write("dbdeploy.yaml", f"compare: {{ignore: [{{kind: {left_out['kind']}}}]}}\n")
+    ignoring = compare(compared, "--dbdeploy-compare=dev,local")
+    assert ignoring.ended == (0, "equal")
+    found = ignoring.json("schema-comparison.json")
+    assert (found["notCompared"], found["ignored"][0]["changes"]) == ([], 1)
+
+
 # -- more than two, and ways to reach them -----------------------------------------------------------------------------
 
 
@@ -356,7 +374,7 @@ def test_a_comparison_that_is_cut_off_is_a_clear_error_and_leaves_nothing(
     )
     for url in (compared.first, compared.other):
         execute(url, many)
-    compared.write("dbdeploy.yaml", f"compare: {{transport: {transport}}}\ntimeouts: {{connect: 1s}}\n")
+    compared.write("dbdeploy.yaml", f"compare: {{transport: {transport}}}\ntimeouts: {{connect: 2s}}\n")
     servers = {}
 
     def then():
