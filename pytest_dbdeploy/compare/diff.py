@@ -88,10 +88,10 @@ def differences(before: Snapshot, after: Snapshot, *, ignore_position: bool = Fa
     kinds = sorted({*one, *two}, key=lambda kind: (_ORDER.get(kind, len(_ORDER)), kind))
     for kind in kinds:
         old, new = one.get(kind, {}), two.get(kind, {})
-        if old == new:
+        if old == new or (kind, "*") in unknown:
             continue
         moved = set() if ignore_position or kind not in ("column", "view column") else _moved(old, new)
-        for name in sorted({*old, *new}):
+        for name in sorted(name for name in {*old, *new} if name in moved or old.get(name) != new.get(name)):
             change = _compare(kind, name, old.get(name), new.get(name), name in moved)
             if change is not None and (kind, name) not in unknown:
                 found.append(change)
@@ -147,10 +147,13 @@ def parent_of(change: Change) -> str | None:
 
 def _moved(old: Mapping[str, Mapping[str, Any]], new: Mapping[str, Mapping[str, Any]]) -> set[str]:
     """Columns whose rank among the columns on both sides differs."""
+    both = old.keys() & new.keys()
+    if all(old[name].get("position") == new[name].get("position") for name in both):
+        return set()
     ranks: list[dict[str, int]] = []
     for side in (old, new):
         by_table: dict[str, list[tuple[int, str]]] = {}
-        for name in old.keys() & new.keys():
+        for name in both:
             by_table.setdefault(parent_name(name), []).append((side[name].get("position", 0), name))
         ranks.append(
             {name: rank for names in by_table.values() for rank, (_, name) in enumerate(sorted(names))}
@@ -158,14 +161,16 @@ def _moved(old: Mapping[str, Mapping[str, Any]], new: Mapping[str, Mapping[str, 
     return {name for name, rank in ranks[0].items() if ranks[1][name] != rank}
 
 
+def _public(properties: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if properties is None else {k: value for k, value in properties.items() if k[0] != "_"}
+
+
 def _compare(
     kind: str, name: str, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None, moved: bool
 ) -> Change | None:
     if old is None or new is None:
         change = ChangeType.ADDED if old is None else ChangeType.REMOVED
-        return Change(
-            kind, change, name, None if old is None else dict(old), None if new is None else dict(new)
-        )
+        return Change(kind, change, name, _public(old), _public(new))
     if old == new:
         return None
     differing = [
@@ -269,6 +274,7 @@ def _lacking(
         for key in {**expected, **there}:
             skip = (
                 key == "position"
+                or key[0] == "_"
                 or key in _MAKER
                 or not (same_major or _is_fact(expected.get(key), there.get(key)))
             )

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 from ..model import Change, ChangeType
 
-
 _PLURALS = {"comments": "comment", "owners": "owner", "names": "name", "positions": "position"}
 _SORTS = {
     **dict.fromkeys(("identity_privileges", "row_type_privileges"), "privileges"),

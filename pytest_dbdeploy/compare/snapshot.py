@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -123,11 +123,16 @@ def read_snapshot(
     if isinstance(source, psycopg.Connection) and source.closed:
         raise TargetError("the catalogue could not be read: the connection is closed")
     transport = Direct(source) if isinstance(source, psycopg.Connection) else source
-    exclude = list(exclude_schemas)
+    scope = {"exclude": list(exclude_schemas), "schemas": None if schemas is None else list(schemas)}
+    hidden: dict[str, str] = {}
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             with transport.transaction():
-                return _read(transport, exclude, None if schemas is None else list(schemas))
+                return _read(transport, scope, hidden)
+        except pg_errors.InsufficientPrivilege as error:
+            hidden = _hidden(transport, scope) if transport.repeats else {}
+            if not hidden or attempt == _ATTEMPTS:
+                raise _unreadable(transport, error) from error
         except (pg_errors.InternalError_, pg_errors.UndefinedTable, pg_errors.UndefinedObject) as error:
             # The rendering functions see the newest catalogue: an object dropped since our transaction began is an error.
             if not transport.repeats or attempt == _ATTEMPTS:
@@ -146,21 +151,34 @@ def _unreadable(transport: Transport, error: psycopg.Error) -> TargetError:
     )
 
 
-def _read(transport: Transport, exclude: list[str], schemas: list[str] | None) -> Snapshot:
-    scope = {"exclude": exclude, "schemas": schemas}
+def _parameters(transport: Transport, scope: Mapping[str, Any]) -> dict[str, Any]:
     (namespaces,) = transport.rows([query("catalogue_namespaces")], scope)
-    parameters = {
-        "namespaces": [row["oid"] for row in namespaces],
-        "everything": schemas is None,
-    }
+    return {"namespaces": [row["oid"] for row in namespaces], "everything": scope["schemas"] is None}
+
+
+def _hidden(transport: Transport, scope: Mapping[str, Any]) -> dict[str, str]:
+    """The queries that the role may not run, and why: somebody took the right to read a catalogue from it."""
+    found = {}
+    for name in (*QUERIES, "not_compared"):
+        try:
+            with transport.transaction():
+                list(transport.rows([query(f"catalogue_{name}")], _parameters(transport, scope)))
+        except pg_errors.InsufficientPrivilege as error:
+            found[name] = error.diag.message_primary or str(error)
+    return found
+
+
+def _read(transport: Transport, scope: Mapping[str, Any], hidden: Mapping[str, str]) -> Snapshot:
     objects: dict[str, dict[str, Properties]] = {}
-    not_compared: list[NotCompared] = []
-    statements = [query(f"catalogue_{name}") for name in (*QUERIES, "not_compared")]
-    for number, rows in enumerate(transport.rows(statements, parameters)):
-        if number < len(QUERIES):
-            _collect(rows, objects, not_compared)
-        else:
+    not_compared = [NotCompared(name.replace("_", " "), "*", why) for name, why in hidden.items()]
+    names = [name for name in (*QUERIES, "not_compared") if name not in hidden]
+    statements = [query(f"catalogue_{name}") for name in names]
+    parameters = _parameters(transport, scope)
+    for name, rows in zip(names, transport.rows(statements, parameters), strict=True):
+        if name == "not_compared":
             not_compared += [NotCompared(row["kind"], row["name"], row["reason"]) for row in rows]
+        else:
+            _collect(rows, objects, not_compared)
     return Snapshot(
         transport.server_version_num(),
         objects,
@@ -169,9 +187,11 @@ def _read(transport: Transport, exclude: list[str], schemas: list[str] | None) -
 
 
 def _collect(
-    rows: Iterable[Row], objects: dict[str, dict[str, Properties]], not_compared: list[NotCompared]
+    rows: list[Row], objects: dict[str, dict[str, Properties]], not_compared: list[NotCompared]
 ) -> None:
-    for row in rows:
+    """Takes the rows away as it goes: there may be hundreds of thousands."""
+    while rows:
+        row = rows.pop()
         kind, name = row.pop("kind"), row.pop("name")
         if "more" in row:
             row |= row.pop("more") or {}

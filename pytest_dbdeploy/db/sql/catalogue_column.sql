@@ -41,13 +41,13 @@ left join (
            sc.relacl::text[] as acl,
            case when sc.relacl is not null then acldefault('s', sc.relowner)::text[] end as acl_default,
            sd.description as comment
-    from pg_depend dep
-    join pg_class sc on sc.oid = dep.objid and sc.relkind = 'S'
+    from pg_sequence s
+    join pg_class sc on sc.oid = s.seqrelid
     join pg_namespace sn on sn.oid = sc.relnamespace
-    join pg_sequence s on s.seqrelid = sc.oid
+    join pg_depend dep on dep.classid = 'pg_class'::regclass and dep.objid = sc.oid
     join pg_attribute sa on sa.attrelid = dep.refobjid and sa.attnum = dep.refobjsubid
     left join pg_description sd on sd.classoid = 'pg_class'::regclass and sd.objoid = sc.oid and sd.objsubid = 0
-    where dep.classid = 'pg_class'::regclass and dep.refclassid = 'pg_class'::regclass and dep.deptype = 'i'
+    where dep.refclassid = 'pg_class'::regclass and dep.deptype = 'i'
 ) ids on a.attidentity <> '' and ids.refobjid = a.attrelid and ids.refobjsubid = a.attnum
 left join pg_description d
        on d.classoid = 'pg_class'::regclass and d.objoid = a.attrelid and d.objsubid = a.attnum

@@ -206,3 +206,26 @@ ALTER DATABASE :d SET work_mem = '8MB';
 -- case role-in-database-setting: setting work_mem of reader [unseen]
 -- change
 ALTER ROLE reader IN DATABASE :d SET work_mem = '8MB';
+-- case publication-tables-in-another-order: same
+CREATE TABLE t (a int); CREATE TABLE u (a int); CREATE PUBLICATION p FOR TABLE t, u;
+-- instead
+CREATE TABLE u (a int); CREATE TABLE t (a int); CREATE PUBLICATION p FOR TABLE u; ALTER PUBLICATION p ADD TABLE t;
+-- case event-trigger-off-and-on: same
+CREATE FUNCTION f() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'; CREATE EVENT TRIGGER e ON ddl_command_end EXECUTE FUNCTION f();
+-- change
+ALTER EVENT TRIGGER e DISABLE; ALTER EVENT TRIGGER e ENABLE;
+-- case server-options-in-another-order: same
+CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w OPTIONS (a '1'); CREATE FOREIGN TABLE t (a int) SERVER s;
+-- change
+ALTER SERVER s OPTIONS (SET a '2'); ALTER SERVER s OPTIONS (SET a '1'); ALTER FOREIGN TABLE t OPTIONS (ADD x '1'); ALTER FOREIGN TABLE t OPTIONS (DROP x);
+-- case tablespace-there-and-back: same
+CREATE TABLE t (a int); CREATE INDEX i ON t (a);
+-- change
+ALTER TABLE t SET TABLESPACE other_space; ALTER TABLE t SET TABLESPACE pg_default; ALTER INDEX i SET TABLESPACE other_space; ALTER INDEX i SET TABLESPACE pg_default;
+-- case cast-again: same
+CREATE TYPE c AS (a int); CREATE CAST (text AS c) WITH INOUT;
+-- change
+DROP CAST (text AS c); CREATE CAST (text AS c) WITH INOUT;
+-- case system-privilege-there-and-back: same
+-- change
+REVOKE EXECUTE ON FUNCTION pg_catalog.pg_sleep(float8) FROM PUBLIC; GRANT EXECUTE ON FUNCTION pg_catalog.pg_sleep(float8) TO PUBLIC;
