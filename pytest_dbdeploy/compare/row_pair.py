@@ -23,7 +23,6 @@ from .row_result import DifferingRow, TableResult, Verdict
 
 T = TypeVar("T")
 SAMPLES = 20
-_BIG = 16 * 1024**2  # bytes from which on the first pass already tells ranges of keys apart
 _ROWS_A_BUCKET = 32
 _MOST_ROWS = 1_000_000  # in buckets that differ
 _MOST_CODES = 100_000
@@ -57,7 +56,6 @@ class Pair:
         rules = Rules.between(first.catalogue, other.catalogue, equality)
         self.tables = _tables(relations, rules)
         self.one_way = all(table.strict == table.exact for table in self.tables)  # to write equal values
-        self.big = max(relation.size for relation in relations) >= _BIG
         self.only_columns = _only_columns(*relations), _only_columns(*reversed(relations))
         self.result = TableResult(
             name, (first.label, other.label), Verdict.EQUAL, only_columns=self.only_columns
@@ -72,17 +70,13 @@ class Pair:
 
     def compared(self) -> TableResult:
         """Are the rows the same?"""
-        found = None
-        if self.tables[0].by_range and self.big and self._set_ranges():
-            found = self._buckets(digest.MANY, exact=False)
-            rows, equal = (found[0].rows, found[1].rows), found[0].sums == found[1].sums
-        else:
-            wholes = self._both(lambda conn, table: digest.whole(conn, table, exact=False), "whole")
-            rows, equal = (wholes[0][0], wholes[1][0]), wholes[0] == wholes[1]
-        if equal:
+        # Without groups, which would cost as much again: most tables are equal.
+        wholes = self._both(lambda conn, table: digest.whole(conn, table, exact=False), "whole")
+        rows = wholes[0][0], wholes[1][0]
+        if wholes[0] == wholes[1]:
             return self._equal(rows)
         with _narrowing:
-            narrowed = self._narrowed(rows, found)
+            narrowed = self._narrowed(rows)
         if narrowed is not None:
             return narrowed
         if self.one_way:
@@ -96,10 +90,10 @@ class Pair:
             )
         return replace(self.result, rows=rows)
 
-    def _narrowed(self, rows: tuple[int, int], found: tuple[Buckets, Buckets] | None) -> TableResult | None:
-        """The rows that differ; None when no row does. ``found``: buckets of ranges, when they are there already."""
-        number = digest.MANY
-        if found is None and self.tables[0].by_range and self._set_ranges():
+    def _narrowed(self, rows: tuple[int, int]) -> TableResult | None:
+        """The rows that differ; None when no row does."""
+        number, found = digest.MANY, None
+        if self.tables[0].by_range and self._set_ranges():
             found = self._buckets(number, exact=False)
         if found is not None and any(size > _UNEVEN for _, size in digest.differing(*found)):
             found = None  # a few keys far from the others leave all of these in one bucket

@@ -199,9 +199,8 @@ def run(examples):
 
 @pytest.fixture(params=[False, True], ids=["small", "as if big"])
 def as_if_big(request, monkeypatch):
-    """Tables of a few rows take the way of big ones: ranges of keys, and many buckets."""
+    """Tables of a few rows take the way of big ones: many buckets."""
     if request.param:
-        monkeypatch.setattr(row_pair, "_BIG", 0)
         monkeypatch.setattr(row_pair, "_ROWS_A_BUCKET", 1)
 
 
