@@ -48,7 +48,7 @@ DRY_RUN = Option(
 )
 COMPARE = Option(
     "--dbdeploy-compare",
-    "Only compare two databases: A and B name environments. Given once for each side, a database URL may stand for a"
+    "Only compare databases with the first one: A,B,C names environments. Given once for each, a database URL may stand for a"
     " name.",
     kind="list",
     metavar="A,B",

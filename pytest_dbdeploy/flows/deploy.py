@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+import psycopg
+
 from ..adapters import Adapters
 from ..compare.diff import Verification, verify
-from ..compare.snapshot import read_snapshot
+from ..compare.snapshot import Snapshot, read_snapshot
+from ..compare.transport import ThroughHub
 from ..config.load import Settings
 from ..errors import ConfigError, DbDeployError, LayoutError
 from ..health import HealthCheck, check_health
@@ -50,6 +54,7 @@ class DeployFlow(EndingFlow):
         self.health: HealthCheck | None = None
         self.health_after: HealthCheck | None = None
         self.verification: Verification | None = None
+        self.sandbox_work: SandboxWork | None = None
         self._preflight_checks: dict[str, Any] | None = None
 
     # -- start ---------------------------------------------------------------------------------------------------
@@ -156,6 +161,8 @@ class DeployFlow(EndingFlow):
         try:
             match phase:
                 case Phase.PREFLIGHT:
+                    if self.url is not None and self.plan.target is not None and not self.plan.empty:
+                        self.sandbox_work = SandboxWork(self.workspace, self.layout, self.plan, self.url)
                     return Go(self._context({}))
                 case Phase.SANDBOX:
                     return self._before_sandbox(ledger)
@@ -177,8 +184,8 @@ class DeployFlow(EndingFlow):
             return (
                 Skip("no migration is pending: only the code is deployed") if code_only else self._nothing()
             )
-        assert self.url is not None
-        self.rehearsed = found = SandboxWork(self.workspace, self.layout, plan, self.url).run()
+        assert self.sandbox_work is not None
+        self.rehearsed = found = self.sandbox_work.run()
         self.record.evidence, self.record.changes = list(found.evidence), list(found.changes)
         self.record.not_compared = list(found.after.not_compared)
         way_back.save_rehearsal(self.workspace.artifacts, found.before, found.after, found.emptied)
@@ -233,7 +240,7 @@ class DeployFlow(EndingFlow):
         changes = found.changes if found else ()
         with self.steps.step("verify", "compare with the rehearsal", LogPhase.POST_DEPLOY) as step:
             with self.workspace.connect(self.url, "verify", read_only=True) as conn:
-                now = read_snapshot(conn, exclude_schemas=(self.settings.state.schema_,))
+                now = self._target_now(conn)
                 pending = [m.name for m in read_history(conn, self.layout).pending]
             before, after = (found.before, found.after) if found else (self.work.baseline, self.work.baseline)
             self.verification = verify(self.work.baseline, before, after, now)
@@ -257,6 +264,17 @@ class DeployFlow(EndingFlow):
             }
         )
 
+    def _target_now(self, conn: psycopg.Connection[Any]) -> Snapshot:
+        """Through the hub where there is one; both ways read the same."""
+        exclude = (self.settings.state.schema_,)
+        hub = self.rehearsed.hub if self.rehearsed else None
+        if hub is not None and self.settings.compare.transport != "direct":
+            with suppress(DbDeployError), self.workspace.connect(hub, "verify", autocommit=True) as through:
+                return read_snapshot(
+                    ThroughHub(through, "target", name=self.environment.name), exclude_schemas=exclude
+                )
+        return read_snapshot(conn, exclude_schemas=exclude)
+
     # -- what gates get ------------------------------------------------------------------------------------------
 
     def _context(self, more: dict[str, Any]) -> dict[str, Any]:
@@ -273,6 +291,7 @@ class DeployFlow(EndingFlow):
             {
                 "sandbox": {"before": found.clone.before.reveal(), "after": found.clone.after.reveal()},
                 "hub": found.hub.reveal() if found.hub else None,
+                "hub_error": found.hub_error,
                 "changes": found.changes,
                 "evidence": found.evidence,
             }
@@ -281,6 +300,8 @@ class DeployFlow(EndingFlow):
     def _checks(self) -> dict[str, Any]:
         if self._preflight_checks is None:
             self._preflight_checks = look_around(self.workspace, self.plan, self.url, self.health)
+            self._preflight_checks["hub_needed"] = self.sandbox_work is not None
+            self._preflight_checks["hub_error"] = self.sandbox_work and self.sandbox_work.reach_hub()
         return {
             **self._preflight_checks,
             "rollback": self.rehearsed.way_back if self.rehearsed else None,

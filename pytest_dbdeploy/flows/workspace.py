@@ -19,7 +19,7 @@ from ..errors import DbDeployError, StateError
 from ..journal import RUNNING, VERDICT, Journal, RunningGate, death
 from ..last_words import LastWords
 from ..model import ExitStatus, GateRecord, Level, LogPhase, Mode, Outcome
-from ..reports import json_report, log_table
+from ..reports import json_report, log_table, schema_comparison
 from ..reports.artifacts import JOURNAL, Artifacts, all_artifacts, prune
 from ..reports.log import DeploymentLog
 from ..reports.record import RunRecord
@@ -148,7 +148,7 @@ class Workspace:
 
     def _write_reports(self) -> None:
         record, write = self.record, self.artifacts.write_json
-        write("schema-comparison.json", {"changes": record.changes, "notCompared": record.not_compared})
+        write(schema_comparison.NAME, schema_comparison.build(record))
         write("evidence.json", record.evidence)
         if record.plan is not None:
             write("plan.json", record.plan)

@@ -57,9 +57,9 @@ def write(record: RunRecord, artifacts: Artifacts) -> Path:
     return artifacts.write_json(NAME, _report(record))
 
 
-def schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) of report.json."""
-    text = resources.files(__package__).joinpath("schema", "report.schema.json").read_text(encoding="utf-8")
+def schema(name: str = "report") -> dict[str, Any]:
+    """The JSON Schema (2020-12) of ``<name>.json``: report or schema-comparison."""
+    text = resources.files(__package__).joinpath("schema", f"{name}.schema.json").read_text(encoding="utf-8")
     loaded: dict[str, Any] = json.loads(text)
     return loaded
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..jsonfile import redact_text
 from ..model import Change, GateOutcome, Mode, Outcome, Plan, Severity
+from . import schema_comparison
 from .record import RunRecord
 from .samples import presentable
 from .step_lines import ReporterWriter, TerminalReport, Writer
@@ -207,10 +208,16 @@ def verdict(record: RunRecord) -> str:
         Outcome.INTERRUPTED: f"INTERRUPTED: {name} "
         + ("was rolled back first, verified" if undone else "is untouched"),
         Outcome.EQUAL: f"EQUAL: {name}",
-        Outcome.DIFFERENT: f"DIFFERENT: {name}, {_count(len(record.changes), 'difference')}",
+        Outcome.DIFFERENT: f"DIFFERENT: {name}{_differences(record)}",
     }
     outcome = record.outcome
     return redact_text(texts[outcome] if outcome is not None else f"INTERNAL ERROR: {aborted}")
+
+
+def _differences(record: RunRecord) -> str:
+    """How many objects differ; where none does, rows do, or something could not be compared: the reasons say what."""
+    count = len(record.comparison.matrix) if record.comparison else len(record.changes)
+    return f", {_count(count, 'difference')}" if count else ""
 
 
 def markup(record: RunRecord) -> dict[str, bool]:
@@ -225,7 +232,10 @@ def summary(record: RunRecord) -> list[str]:
     """The final section; its first line is the verdict."""
     lines = [f"{verdict(record)} ({record.seconds:.1f} s)"]
     lines += _reasons(record) + _warnings(record)
-    if record.outcome in _WITH_CHANGES:
+    if record.comparison is not None and len(record.comparison.databases) > 2:
+        if record.comparison.matrix:
+            lines += _section("which differ", schema_comparison.matrix_lines(record.comparison), most=None)
+    elif record.outcome in _WITH_CHANGES:
         lines += _section(_WITH_CHANGES[record.outcome], (_change(change) for change in record.changes))
     lines += _section("what stands where", record.what_stands_where, most=None)
     lines += _section("notes", dict.fromkeys(record.notes), most=None)

@@ -16,8 +16,8 @@ _WHERE = {
     "plan": "in every phase of a deployment",
     "target": "in every phase of a deployment, when the target can be reached",
     "sandbox": "from phase sandbox on, when there is something to deploy",
-    "hub": "from phase sandbox on, and in a comparison",
-    "changes": "from phase sandbox on, and in a comparison",
+    "hub": "from phase sandbox on, when there is something to deploy",
+    "changes": "from phase sandbox on, when there is something to deploy",
     "evidence": "from phase sandbox on, when there is something to deploy",
     "app": "in every phase of a deployment",
     "checks": "in the built-in gates",
@@ -38,6 +38,8 @@ def _value(request: pytest.FixtureRequest, name: str) -> Any:
         plan = state.values.get("plan")
         if name == "target" and plan is not None and plan.target_error:
             _fail(plan.target_error)
+        if name == "hub" and state.values.get("hub_error"):
+            _fail(f"there is no hub: {state.values['hub_error']}")
         _fail(f"{request.fixturename} is not available in phase {state.phase}: it is there {_WHERE[name]}")
     return value
 

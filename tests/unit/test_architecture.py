@@ -23,6 +23,7 @@ PURE = [
     "units.py",
     "model.py",
     "compare/diff.py",
+    "compare/row_result.py",
     *(f"rules/{p.name}" for p in (PACKAGE / "rules").glob("*.py")),
 ]
 EFFECTS = {"psycopg", "subprocess", "socket", "requests", "git", "os", "shutil", "tempfile"}

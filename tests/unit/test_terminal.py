@@ -346,7 +346,7 @@ def test_a_refusal_reads_from_verdict_to_files():
         (Outcome.ROLLBACK_FAILED, Mode.DEPLOY, "ROLLBACK FAILED: A PERSON MUST LOOK"),
         (Outcome.INTERRUPTED, Mode.DEPLOY, "INTERRUPTED: dev is untouched"),
         (Outcome.EQUAL, Mode.COMPARE, "EQUAL"),
-        (Outcome.DIFFERENT, Mode.COMPARE, "DIFFERENT: dev, 0 differences"),
+        (Outcome.DIFFERENT, Mode.COMPARE, "DIFFERENT: dev ("),
         (None, Mode.DEPLOY, "INTERNAL ERROR: NOT DEPLOYED"),
     ],
 )
