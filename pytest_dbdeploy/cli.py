@@ -62,7 +62,10 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    schema = commands.add_parser("schema", help=f"print the JSON Schema of {DEFAULT_CONFIG}, for editors")
+    schema = commands.add_parser(
+        "schema", help=f"print the JSON Schema of {DEFAULT_CONFIG}, for editors, or of an artifact"
+    )
+    schema.add_argument("of", nargs="?", default="config", choices=["config", "report", "schema-comparison"])
     schema.set_defaults(command=_schema)
     clean = commands.add_parser(
         "clean",
@@ -99,10 +102,12 @@ def _later(arguments: argparse.Namespace) -> None:
     )
 
 
-def _schema(_: argparse.Namespace) -> None:
+def _schema(arguments: argparse.Namespace) -> None:
     from .config.schema import config_schema
+    from .reports import json_report
 
-    _say(json.dumps(config_schema(), indent=2))
+    schema = config_schema() if arguments.of == "config" else json_report.schema(arguments.of)
+    _say(json.dumps(schema, indent=2))
 
 
 # -- clean -----------------------------------------------------------------------------------------------------

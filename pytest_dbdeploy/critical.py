@@ -9,10 +9,14 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
+# Seconds in which more signals are the same interrupt: an impatient person, or a CI that sends SIGINT and SIGTERM. The first one
+# is on its way through code that must end in order.
+_ONE_INTERRUPT = 2.0
 _SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
@@ -23,6 +27,9 @@ class _State:
         self.depth = 0
         self.pending: int | None = None
         self.previous: dict[int, Any] = {}
+        self.given: BaseException | None = None
+        self.raised = float("-inf")
+        self.ending = False
 
 
 _state = _State()
@@ -46,13 +53,36 @@ def restore() -> None:
         signal.signal(number, handler)
     _state.previous.clear()
     _state.pending = None
+    _state.ending = False
+    _state.raised = float("-inf")
 
 
 def _handle(number: int, frame: FrameType | None) -> None:
-    if _state.depth:
+    __tracebackhide__ = True
+    if _state.depth or _state.ending:
         _state.pending = number
-        return
-    raise KeyboardInterrupt(signal.Signals(number).name)
+    elif _state.given or time.monotonic() - _state.raised > _ONE_INTERRUPT:
+        raise _error(number)
+
+
+def _error(number: int) -> BaseException:
+    given, _state.given = _state.given, None
+    if given is None:
+        _state.raised = time.monotonic()
+    return given or KeyboardInterrupt(signal.Signals(number).name)
+
+
+def session_ends() -> None:
+    """The interrupt has arrived: from now until ``restore`` no signal is raised."""
+    _state.ending = True
+
+
+def raise_in_main_thread(error: BaseException) -> None:
+    """From another thread: as if a signal came, with ``error`` in place of KeyboardInterrupt. Nothing without handlers."""
+    main = threading.main_thread().ident
+    if _state.previous and main is not None:
+        _state.given = error
+        signal.pthread_kill(main, next(iter(_state.previous)))
 
 
 @contextlib.contextmanager
@@ -78,6 +108,6 @@ def pending() -> bool:
 
 def check() -> None:
     """Raises a pending signal, unless a section is open."""
-    if _state.pending is not None and not _state.depth:
+    if _state.pending is not None and not _state.depth and not _state.ending:
         number, _state.pending = _state.pending, None
-        raise KeyboardInterrupt(signal.Signals(number).name)
+        raise _error(number)

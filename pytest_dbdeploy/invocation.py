@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 import pytest
 
-from .errors import ConfigError, LaterError
+from .errors import ConfigError
 from .model import Mode
 from .options import (
     APPROVE,
@@ -48,7 +48,7 @@ class Action:
     """What the command line asks for.
 
     ``environment``: its name; with ``deployment="last"`` the one whose newest is meant; with an ID the one that the ID names.
-    ``compare``: the two sides, names or database URLs (with passwords: not printed). ``deployment``: ``last`` or an ID.
+    ``compare``: the sides, names or database URLs (with passwords: not printed). ``deployment``: ``last`` or an ID.
     """
 
     mode: Mode
@@ -126,15 +126,15 @@ def _compare(values: list[str], environment: str | None) -> Action:
             redactor.register(value)
     if environment is not None:
         raise ConfigError(
-            f"{COMPARE.flag} and {ENV.flag} cannot be combined.", hint=f"Name both sides: {COMPARE.flag}=A,B."
+            f"{COMPARE.flag} and {ENV.flag} cannot be combined.", hint=f"Name all sides: {COMPARE.flag}=A,B."
         )
     sides = list(_sides(values))
-    how = f"Write {COMPARE.flag}=local,dev, or {COMPARE.flag}=URL1 {COMPARE.flag}=URL2."
+    how = f"Write {COMPARE.flag}=local,dev, or {COMPARE.flag}=URL1 {COMPARE.flag}=URL2; more sides are held against the first."
     if any(not side for side in sides) or len(sides) < 2:
-        raise ConfigError(f"{COMPARE.flag} needs two sides, each an environment or a database URL.", hint=how)
-    if len(sides) > 2:
-        raise LaterError(f"{COMPARE.flag} was given {len(sides)} sides: this version compares two.", hint=how)
-    if sides[0] == sides[1]:
+        raise ConfigError(
+            f"{COMPARE.flag} needs two sides or more, each an environment or a database URL.", hint=how
+        )
+    if len(set(sides)) < len(sides):
         raise ConfigError(f"{COMPARE.flag} was given the same side twice.", hint=how)
     return Action(Mode.COMPARE, compare=tuple(sides))
 

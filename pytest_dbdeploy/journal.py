@@ -7,11 +7,14 @@ therefore nothing here swallows an error.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import fcntl
 import json
 import os
 import threading
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,8 @@ from .model import Level, LogPhase, timestamp
 from .steps import Step
 
 FINISHED = "finished"
+VERDICT = "verdict"
+RUNNING = "running-gate"
 
 
 class Journal:
@@ -40,6 +45,8 @@ class Journal:
             self._descriptor: int | None = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         except OSError as error:
             raise _unwritable(path, error) from error
+        with contextlib.suppress(OSError):  # what ``_is_held`` asks for; not every file system can
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if created:
             jsonfile.sync_directory(path.parent)
 
@@ -111,6 +118,73 @@ def read(path: Path) -> list[dict[str, Any]]:
 def is_finished(events: list[dict[str, Any]]) -> bool:
     """Whether the session came to its end: otherwise it died, or is still running."""
     return bool(events) and events[-1]["event"] == FINISHED
+
+
+# -- what a session died of
+
+
+class RunningGate:
+    """Which gate runs, in the file ``running-gate`` beside the journal: for those who ask what a session died of.
+
+    Not synced: the kernel keeps it when the process dies, and 5,000 gates shall not wait for a disk. Errors are swallowed:
+    it is a hint, no evidence.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._descriptor: int | None = None
+        with contextlib.suppress(OSError):
+            self._descriptor = os.open(folder / RUNNING, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def set(self, gate: str) -> None:
+        """``gate``: its node ID; empty when none runs. The first line of the file counts, whatever follows."""
+        if self._descriptor is not None:
+            with contextlib.suppress(OSError):
+                os.pwrite(self._descriptor, gate.encode(errors="replace") + b"\n", 0)
+
+    def close(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """A session that ended without a verdict. ``during``: ``gate ID`` or ``step NAME``, empty when not known.
+
+    ``touched``: whether it had begun to write to the target.
+    """
+
+    when: dt.datetime
+    during: str
+    touched: bool
+
+
+def death(folder: Path) -> Death | None:
+    """How the session of these artifacts died; None when it came to a verdict, still runs, or left nothing that says so."""
+    path = folder / "journal.jsonl"
+    try:
+        events = read(path)
+        if not events or _is_held(path) or any(e["event"] in (VERDICT, FINISHED) for e in events):
+            return None
+        running = folder / RUNNING
+        changed = max(file.stat().st_mtime for file in (path, running) if file.exists())
+        gate = running.read_text("utf-8", "replace").split("\n", 1)[0] if running.exists() else ""
+    except (StateError, OSError):
+        return None
+    step = events[-1].get("step") if events[-1]["event"] == "step-started" else None
+    during = f"gate {gate}" if gate else f"step {step}" if step else ""
+    touched = any(e["event"] == "state" or e.get("step") == "state" for e in events)
+    return Death(dt.datetime.fromtimestamp(changed).astimezone(), during, touched)
+
+
+def _is_held(path: Path) -> bool:
+    """Whether the session that writes the journal lives: the kernel gave its lock up if not."""
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:

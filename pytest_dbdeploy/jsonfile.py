@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import json
 import math
 import os
 import re
 from collections.abc import Mapping
+from enum import Enum
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from .model import as_json
+from .model import as_json, camel
 from .secret import redact_sql, redactor
+
+_WIDTH = 240
+_compact = json.JSONEncoder(ensure_ascii=False).encode
 
 Json: TypeAlias = Any  # null, booleans, numbers, strings, lists and dicts of these
 
@@ -31,33 +37,56 @@ def redact_text(text: str) -> str:
 
 
 def safe(value: object) -> Json:
-    """``value`` as JSON can hold it: dataclasses and enums converted, every string (keys too) redacted, the rest as text."""
-    return _clean(as_json(value))
+    """``value`` as JSON can hold it: dataclasses and enums converted, every string (keys too) redacted, the rest as text.
 
-
-def _clean(value: object) -> Json:
+    What is ours (fields' names, values of enums) is no secret, and there may be tens of thousands of it.
+    """
     match value:
+        case Enum():
+            return value.value
         case str():
             return redact_text(value)
-        case Mapping():
-            return {redact_text(str(key)): _clean(item) for key, item in value.items()}
-        case list():
-            return [_clean(item) for item in value]
+        case None | bool() | int():
+            return value
         case float():
             # JSON has neither infinity nor NaN; Python would write them anyway.
             return value if math.isfinite(value) else str(value)
-        case None | bool() | int():
-            return value
+        case dict() | Mapping():
+            return {redact_text(str(key)): safe(item) for key, item in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [safe(item) for item in value]
         case bytes():
             return value.hex()
-        case _:
-            return redact_text(str(value))
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {key: safe(getattr(value, name)) for name, key in _fields(type(value))}
+    return redact_text(str(as_json(value)))
 
 
-def encode(value: object, *, indent: int | None = None) -> bytes:
-    """UTF-8 JSON of ``safe(value)``, without a line end. Broken surrogates (odd file names) become ``\\udcXX`` escapes."""
-    text = json.dumps(safe(value), ensure_ascii=False, indent=indent)
-    return text.encode("utf-8", errors="backslashreplace")
+@functools.cache
+def _fields(kind: type) -> list[tuple[str, str]]:
+    return [(f.name, camel(f.name)) for f in dataclasses.fields(kind)]
+
+
+def encode(value: object) -> bytes:
+    """UTF-8 JSON of ``safe(value)`` on one line, without a line end. Broken surrogates (odd file names) become ``\\udcXX`` escapes."""
+    return _compact(safe(value)).encode("utf-8", errors="backslashreplace")
+
+
+def encode_lines(value: object) -> bytes:
+    """The same over several lines: each list and object is on one line where it is short enough, so a gate is a line."""
+    return _lines(safe(value), "\n").encode("utf-8", errors="backslashreplace")
+
+
+def _lines(value: Json, newline: str) -> str:
+    # By the encoder written in C, which can do no indentation: of 5,000 gates it is the quicker one, each of them tried twice.
+    text = _compact(value)
+    if len(text) + len(newline) <= _WIDTH or not isinstance(value, (dict, list)):
+        return text
+    inside = newline + "  "
+    if isinstance(value, list):
+        return "[" + ",".join(inside + _lines(item, inside) for item in value) + newline + "]"
+    entries = (f"{inside}{_compact(key)}: {_lines(item, inside)}" for key, item in value.items())
+    return "{" + ",".join(entries) + newline + "}"
 
 
 def encode_verbatim(value: object) -> bytes:

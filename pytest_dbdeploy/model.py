@@ -268,6 +268,7 @@ class Plan:
 
     ``hash`` covers all that a person approves; it is empty until the gates were collected.
     ``command``: the shell command of the ``command`` layout, whose pending migrations are what it changes.
+    ``last_deployment``: ID, state and time of the newest one that the target knows.
     """
 
     environment: str
@@ -285,6 +286,7 @@ class Plan:
     app_url: str | None = None
     notes: tuple[str, ...] = ()
     hash: str = ""
+    last_deployment: str | None = None
 
     def statements(self) -> Iterator[tuple[Migration, int, Statement]]:
         for migration in self.migrations:

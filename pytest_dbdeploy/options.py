@@ -34,59 +34,66 @@ class Option(NamedTuple):
 ENV = Option(
     "--dbdeploy-env",
     "Deploy to environment NAME: prove the pending migrations on a clone of its database, deploy them when every gate"
-    " passed, verify, and keep or roll back.",
+    " passed, verify, and keep or roll back. NAME is what dbdeploy.yaml calls it; dev also exists when variable"
+    " DEV_POSTGRES_URL holds a database URL.",
     metavar="NAME",
     action=True,
 )
 DRY_RUN = Option(
     "--dbdeploy-dry-run",
-    "With --dbdeploy-env: go up to the decision and stop; nothing is written to the target, to git or to the host.",
+    "With --dbdeploy-env: go up to the decision and stop; nothing is written to the target, to git or to the host."
+    " The first thing to try: pytest --dbdeploy-env=dev --dbdeploy-dry-run.",
     kind="flag",
     action=True,
 )
 COMPARE = Option(
     "--dbdeploy-compare",
-    "Only compare two databases: A,B names environments; given once for each side, a database URL may stand for a name.",
+    "Only compare databases with the first one: A,B,C names environments. Given once for each, a database URL may stand for a"
+    " name.",
     kind="list",
     metavar="A,B",
     action=True,
 )
 ROLLBACK = Option(
     "--dbdeploy-rollback",
-    "Roll a finished or unfinished deployment back; 'last' is the newest of the environment that --dbdeploy-env names.",
+    "Roll a finished or unfinished deployment back. ID is the name of its folder, or 'last': the newest of the"
+    " environment that --dbdeploy-env names.",
     metavar="ID",
     action=True,
 )
 RESUME = Option(
     "--dbdeploy-resume",
-    "Take up a deployment whose process died: it is finished when the apply was complete, else rolled back.",
+    "Take up a deployment whose process died: it is finished when the apply was complete, else rolled back. ID as"
+    " above.",
     metavar="ID",
     action=True,
 )
 CONFIG = Option(
     "--dbdeploy-config",
-    f"The configuration file (default: {DEFAULT_CONFIG} in rootdir).",
+    f"Read the configuration from FILE (default: {DEFAULT_CONFIG} in rootdir).",
     metavar="FILE",
     ini="dbdeploy_config",
     variable="DBDEPLOY_CONFIG",
 )
 ARTIFACTS = Option(
     "--dbdeploy-artifacts",
-    f"The folder for backups, logs and reports, one folder a deployment below it (default: {DEFAULT_ARTIFACTS} in rootdir).",
+    f"Keep backups, logs and reports in DIR, in one folder a deployment (default: {DEFAULT_ARTIFACTS} in rootdir).",
     metavar="DIR",
     ini="dbdeploy_artifacts",
     variable="DBDEPLOY_ARTIFACTS",
 )
 KEEP_SANDBOX = Option(
     "--dbdeploy-keep-sandbox",
-    "Leave the sandbox server with the clone in place at the end, to look into it; 'dbdeploy clean' removes it.",
+    "Leave the sandbox server with the clone in place at the end, to look into it; 'dbdeploy clean' removes it"
+    " (default: it is removed at the end).",
     kind="flag",
     ini="dbdeploy_keep_sandbox",
     variable="DBDEPLOY_KEEP_SANDBOX",
 )
 APPROVE = Option(
     "--dbdeploy-approve",
-    "Approve one plan for a protected environment: its hash, or a unique beginning of at least 8 characters.",
+    "Approve one plan for a protected environment: its hash, or a unique beginning of at least 8 characters"
+    " (default: nothing is approved).",
     metavar="HASH",
     variable="DBDEPLOY_APPROVE",
 )
@@ -112,9 +119,9 @@ def add_options(parser: pytest.Parser) -> None:
         settings: dict[str, Any] = {**known[option.kind], "default": None, "dest": option.dest}
         if option.metavar is not None:
             settings["metavar"] = option.metavar
-        also = [f"ini: {option.ini}"] if option.ini else []
-        also += [f"variable: {option.variable}"] if option.variable else []
-        text = option.help + (f" Also {', '.join(also)}." if also else "")
+        also = [f"ini key {option.ini}"] if option.ini else []
+        also += [f"variable {option.variable}"] if option.variable else []
+        text = option.help + (f" Also: {', '.join(also)}." if also else " On the command line only.")
         group.addoption(option.flag, help=text.replace("%", "%%"), **settings)
         if option.ini is not None:
             ini_type: Literal["bool", "string"] = "bool" if option.kind == "flag" else "string"

@@ -13,6 +13,7 @@ import psycopg
 from .compare.snapshot import Snapshot, read_snapshot
 from .db.connect import connect
 from .db.facts import read_facts
+from .db.state import StateTable
 from .db.url import DatabaseUrl
 from .errors import LayoutError, TargetError
 from .model import Gate, GitState, History, HistoryProblem, Mode, Plan, Severity
@@ -91,8 +92,19 @@ def _read_target(
         fingerprint=fingerprint(snapshot, history),
         units=units,
         notes=tuple(notes),
+        last_deployment=_last_deployment(conn, state_schema) if facts.state_schema_exists else None,
     )
     return Planned(plan, snapshot)
+
+
+def _last_deployment(conn: psycopg.Connection[Any], state_schema: str) -> str | None:
+    """For the header only: a role that may not read the state gets none."""
+    try:
+        with conn.transaction():
+            row = StateTable(state_schema).newest(conn)
+    except psycopg.Error:
+        return None
+    return f"{row.id} {row.state} {row.updated.astimezone():%Y-%m-%d %H:%M}" if row else None
 
 
 def read_history(conn: psycopg.Connection[Any], layout: LayoutReader) -> History:

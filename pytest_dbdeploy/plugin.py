@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from typing import Any
+
 import pytest
 
 from . import options
@@ -19,12 +22,18 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     pluginmanager.add_hookspecs(hookspecs)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_cmdline_main(config: pytest.Config) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
     if any(option.action and config.getoption(option.dest, None) is not None for option in options.OPTIONS):
+        from .session import versions
+
+        versions.refuse_older("pytest")  # before anything is imported that it may lack
         from .session import start
 
         config.stash[_ACTIVE] = start.read_command_line(config)
+        if config.stash[_ACTIVE]:
+            return (yield from start.whole_session(config))
+    return (yield)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -20,7 +20,7 @@ class Step:
     """One step. ``name``: stable, for journal and JUnit (clone, rehearsal, decision, backup, deploy, rollback, ...).
 
     ``testcase``: whether it is a test case of class ``dbdeploy`` in JUnit. ``data``: what the journal keeps; no secrets.
-    ``status``: running, passed, failed, skipped.
+    ``status``: running, passed, failed, skipped. ``brief``: what the terminal says instead of ``text``, where that is said again below.
     """
 
     name: str
@@ -30,6 +30,7 @@ class Step:
     data: dict[str, Any] = field(default_factory=dict)
     status: str = "running"
     text: str = ""
+    brief: str = ""
     started: float = 0.0
     seconds: float = 0.0
     _steps: Steps | None = None
@@ -40,15 +41,15 @@ class Step:
             for listener in self._steps.listeners:
                 listener.step_progressed(self, text)
 
-    def done(self, text: str = "", **data: Any) -> None:
+    def done(self, text: str = "", *, brief: str = "", **data: Any) -> None:
         """What the finished step says of itself in one line."""
-        self.text = text
+        self.text, self.brief = text, brief
         self.data.update(data)
 
-    def failed(self, text: str, **data: Any) -> None:
+    def failed(self, text: str, *, brief: str = "", **data: Any) -> None:
         """Ends as failed without an exception."""
         self.status = "failed"
-        self.done(text, **data)
+        self.done(text, brief=brief, **data)
 
     def skipped(self, text: str) -> None:
         self.status = "skipped"

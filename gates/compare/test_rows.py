@@ -1,26 +1,23 @@
-"""Do the tables that both databases have hold the same rows?"""
+"""Do the databases hold the same rows? One gate a table of any of them."""
 
 import pytest
 
-from pytest_dbdeploy import not_applicable
+from pytest_dbdeploy import facts, not_applicable
+from pytest_dbdeploy.compare.row_result import Verdict, describe
 
 
-def test_rows_are_equal(_dbdeploy_checks):
+def pytest_generate_tests(metafunc):
+    tables = facts(metafunc.config)["tables"]
+    metafunc.parametrize("table", tables or [pytest.param(None, id="no tables")])
+
+
+def test_rows_are_equal(table, _dbdeploy_checks):
     compared = _dbdeploy_checks["compare"]
-    a, b = compared["labels"]
-    if not compared["rows"]:
-        not_applicable("no rows are compared: compare.rows is none, or no table is in both databases")
-    different = [
-        f"{table}: {count(left)} rows in {a}, {count(right)} in {b}"
-        if count(left) != count(right)
-        else f"{table}: {count(left)} rows in both, but not the same ones (their checksums differ)"
-        for table, (left, right) in compared["rows"].items()
-        if left != right
-    ]
-    if different:
-        pytest.fail("\n".join(different), pytrace=False)
-
-
-def count(found):
-    """``found``: a number of rows, or (number, checksum)."""
-    return found[0] if isinstance(found, tuple) else found
+    if table is None:
+        not_applicable("no rows are compared: compare.rows is none, or there are no tables")
+    results = compared["rows"][table]
+    wrong = [result for result in results if result.verdict in (Verdict.DIFFERENT, Verdict.NOT_COMPARED)]
+    if wrong:
+        pytest.fail("\n".join(describe(result, compared["samples"]) for result in wrong), pytrace=False)
+    if all(result.verdict == Verdict.SKIPPED for result in results):
+        not_applicable(describe(results[0], compared["samples"]))

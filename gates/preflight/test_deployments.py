@@ -17,9 +17,18 @@ def test_no_deployment_is_unfinished(_dbdeploy_checks):
         pytest.fail("not known: the target could not be read", pytrace=False)
     if rows:
         lines = [
-            f"deployment {r['id']} of {r['user']} on {r['host']} is unfinished (state {r['state']}, started {r['started']})\n"
+            f"deployment {r['id']} of {r['user']} on {r['host']} is unfinished (state {r['state']}, started {r['started']}, last change {r['updated']})\n"
+            f"{_how(r['died'])}"
             f"  finish it: pytest --dbdeploy-resume={r['id']}\n"
             f"  or undo it: pytest --dbdeploy-rollback={r['id']}"
             for r in rows
         ]
         pytest.fail("\n".join(lines), pytrace=False)
+
+
+def _how(died):
+    """Known only where the artifacts of that deployment are."""
+    if died is None:
+        return ""
+    during = f" during {died.during}" if died.during else ""
+    return f"  its session died {died.when:%Y-%m-%d %H:%M:%S}{during}\n"

@@ -1,40 +1,66 @@
-"""The hub: a database beside the sandbox in which all databases of a deployment meet as postgres_fdw foreign schemas.
+"""The hub: a database on an embedded server beside the controller, in which several databases meet.
 
-Read only twice over: the remote sessions are (``default_transaction_read_only``), and the servers are (``updatable``).
-Passwords are in a passfile of the server's own user: in a user mapping they would appear in logs and catalogues.
+Each is a postgres_fdw server there: for ``dblink('<name>', sql)``, and as foreign tables. Read only twice over: the remote
+sessions are (``default_transaction_read_only``), and the servers are (``updatable``). Passwords are in a passfile of the server's
+own user: in a user mapping they would appear in logs and catalogues.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+import math
+import os
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 import psycopg
 from psycopg import sql
 
-from ..db.connect import Connection, connect
+from ..db.connect import KEEPALIVE, Connection, connect, unreachable
 from ..db.datadir import write_private
-from ..db.sql import query
 from ..db.url import DatabaseUrl
-from ..errors import CloneError
-from ..secret import redactor
+from ..errors import CloneError, DbDeployError, TargetError
+from ..secret import Secret, redactor
+from .hub_tables import import_tables
 
 DATABASE = "hub"
-# Options of a connection that belong to us, or that postgres_fdw refuses on a server.
-_NOT_PASSED = (
-    "application_name",
-    "fallback_application_name",
-    "client_encoding",
-    "options",
-    "passfile",
-    "connect_timeout",
+# Options of a connection that belong to us, that postgres_fdw refuses, or that only a newer libpq than the hub's may know.
+_NOT_PASSED = frozenset(
+    {
+        "application_name",
+        "fallback_application_name",
+        "client_encoding",
+        "options",
+        "passfile",
+        "connect_timeout",
+        "sslcompression",
+        "sslpassword",
+        "min_protocol_version",
+        "max_protocol_version",
+    }
 )
-# postgres_fdw takes these from a user mapping only.
-_OF_MAPPING = ("sslpassword",)
-_LONGEST_NAME = 63
+# What may come from the environment; no others, as each libpq reports defaults that an older one does not know.
+_SECURITY = (
+    "sslmode",
+    "sslrootcert",
+    "sslcrl",
+    "sslcert",
+    "sslkey",
+    "gssencmode",
+    "krbsrvname",
+    "channel_binding",
+    "require_auth",
+)
+# Files that the hub's server reads, as another system user than ours: parameter and the place where libpq looks for it.
+_FILES = {
+    "sslrootcert": "root.crt",
+    "sslcrl": "root.crl",
+    "sslcert": "postgresql.crt",
+    "sslkey": "postgresql.key",
+}
 
 
 class HasAdminUrl(Protocol):
@@ -49,98 +75,151 @@ class Hub:
     """``url``: the hub database, as its superuser. ``notes``: what is not visible in it, by name.
 
     Foreign servers are called as the databases (``dblink('target', 'select ...')`` works too), foreign schemas ``<name>__<schema>``.
+    ``folder``: its passfile and certificates, in the server's data directory.
     """
 
     url: DatabaseUrl
     notes: tuple[str, ...]
     admin_url: DatabaseUrl
-    passfile: Path
+    folder: Path
+
+    @property
+    def passfile(self) -> Path:
+        return self.folder / "pgpass"
 
     def close(self) -> None:
-        """Drops the hub and its passfile; nothing when they are gone."""
+        """Drops the hub and its files; nothing when they, or the whole server, are gone."""
         try:
-            with connect(self.admin_url, purpose="hub", autocommit=True) as admin:
+            with (
+                suppress(DbDeployError, psycopg.Error),
+                connect(self.admin_url, purpose="hub", autocommit=True) as admin,
+            ):
                 _drop(admin)
         finally:
-            self.passfile.unlink(missing_ok=True)
+            shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def open_hub(
-    server: DatabaseUrl | HasAdminUrl, databases: Mapping[str, DatabaseUrl], workdir: Path | None = None
+    server: DatabaseUrl | HasAdminUrl,
+    databases: Mapping[str, DatabaseUrl],
+    *,
+    tables: bool = True,
+    connect_timeout: float = 10.0,
 ) -> Hub:
     """Makes database ``hub`` on an embedded server of this machine, with one foreign server for each of ``databases``.
 
-    ``server``: the server's superuser URL, or the sandbox. ``workdir`` is not used: the passfile must be the server's own.
-    CloneError, without secrets, when the hub cannot be made or a database cannot be reached from it.
+    ``server``: the server's superuser URL, or the sandbox. ``tables``: the databases' tables are there as foreign tables.
+    TargetError when a database cannot be reached, or not from the hub; CloneError when the hub cannot be made. No secrets in them.
     """
     admin_url = server if isinstance(server, DatabaseUrl) else server.admin_url
+    urls = {name: _as_opened(url, connect_timeout) for name, url in databases.items()}
+    notes: list[str] = []
     with connect(admin_url, purpose="hub", autocommit=True) as admin:
-        passfile = _write_passfile(admin, databases.values())
-        hub = Hub(admin_url.with_dbname(DATABASE), (), admin_url, passfile)
+        hub = Hub(admin_url.with_dbname(DATABASE), (), admin_url, _make_folder(admin))
         try:
+            write_private(hub.passfile, "".join(map(_passfile_lines, urls.values())), owner=hub.folder.stat())
             _drop(admin)
-            admin.execute("CREATE DATABASE hub TEMPLATE template0 ENCODING 'UTF8'")
-            notes = _fill(hub, databases)
-        except psycopg.Error as error:
+            admin.execute("create database hub template template0 encoding 'UTF8'")
+            with connect(hub.url, purpose="hub", autocommit=True) as conn:
+                _prepare(conn)
+                for name, url in urls.items():
+                    _create_server(conn, name, url, hub, connect_timeout)
+                    check(conn, name, url)
+                    notes += import_tables(conn, name) if tables else ()
+        except (psycopg.Error, OSError) as error:
             hub.close()
-            raise CloneError(f"the hub cannot be made: {_text(error)}") from None
+            text = redactor.redact(str(error).strip().splitlines()[0])
+            raise CloneError(f"the hub cannot be made: {text}") from None
         except BaseException:
             hub.close()
             raise
-    return Hub(hub.url, tuple(notes), admin_url, passfile)
+    return replace(hub, notes=tuple(notes))
+
+
+def check(conn: Connection, name: str, url: DatabaseUrl) -> None:
+    """TargetError, with what to look at, when the hub does not reach the database ``name``. ``conn``: to the hub."""
+    try:
+        conn.execute("select from public.dblink(%s, 'select 1') as answer (one int)", [name])
+    except psycopg.Error as error:
+        text = "\n".join(filter(None, (error.diag.message_primary, error.diag.message_detail))) or str(error)
+        raise unreachable(url, text, "the hub cannot reach") from None
+
+
+def _as_opened(url: DatabaseUrl, connect_timeout: float) -> DatabaseUrl:
+    """The URL with all that a connection of ours takes from elsewhere: the user's passfile, PGSSLMODE and the like.
+
+    The hub's server, another process of another user, would connect without them, and perhaps without checking the certificate.
+    """
+    if url.params.get("sslpassword"):
+        raise TargetError(
+            f"the hub cannot connect to {url.name}: its key has a password (sslpassword), which would stand in the hub's catalogue",
+            hint="Use a key without a password, or compare.transport: direct.",
+        )
+    with connect(url, purpose="hub", read_only=True, connect_timeout=connect_timeout) as conn:
+        found = conn.info.get_parameters()
+        password = conn.info.password
+    security = {key: value for key, value in found.items() if key in _SECURITY}
+    return replace(url, password=Secret(password), params={**security, **url.params})
 
 
 def _drop(admin: Connection) -> None:
-    admin.execute("DROP DATABASE IF EXISTS hub WITH (FORCE)")
+    admin.execute("drop database if exists hub with (force)")
 
 
-def _write_passfile(admin: Connection, urls: Iterable[DatabaseUrl]) -> Path:
+def _make_folder(admin: Connection) -> Path:
     """In the server's data directory, which nobody else can enter; owned by whoever owns that."""
-    row = admin.execute("SHOW data_directory").fetchone()
+    row = admin.execute("show data_directory").fetchone()
     assert row is not None
-    folder = Path(str(row[0]))
-    if not folder.is_dir():
+    data = Path(str(row[0]))
+    if not data.is_dir():
         raise CloneError(
             "the hub must be on an embedded server of this machine, whose data directory is not there"
         )
-    path = folder / "dbdeploy-hub.pgpass"
-    lines = [_passfile_line(url) for url in urls if url.password]
-    write_private(path, "".join(lines), owner=folder.stat())
-    return path
+    folder = data / "dbdeploy-hub"
+    shutil.rmtree(folder, ignore_errors=True)  # of a session that was killed
+    folder.mkdir(mode=0o700)
+    if os.geteuid() == 0:
+        os.chown(folder, data.stat().st_uid, data.stat().st_gid)
+    return folder
 
 
-def _passfile_line(url: DatabaseUrl) -> str:
-    parts = (url.host, str(url.port), url.dbname, url.user, url.password.reveal())
-    return ":".join(part.replace("\\", "\\\\").replace(":", "\\:") for part in parts) + "\n"
+def _passfile_lines(url: DatabaseUrl) -> str:
+    """libpq looks for the socket in its default folder under the name localhost."""
+    if not url.password:
+        return ""
+    hosts = (url.host, "localhost") if url.host.startswith("/") else (url.host,)
+    lines = ((host, str(url.port), url.dbname, url.user, url.password.reveal()) for host in hosts)
+    return "".join(
+        ":".join(part.replace("\\", "\\\\").replace(":", "\\:") for part in line) + "\n" for line in lines
+    )
 
 
-def _fill(hub: Hub, databases: Mapping[str, DatabaseUrl]) -> list[str]:
-    notes: list[str] = []
-    with connect(hub.url, purpose="hub", autocommit=True) as conn:
-        conn.execute("CREATE EXTENSION postgres_fdw")
-        conn.execute("CREATE EXTENSION dblink")
-        for name, url in databases.items():
-            _create_server(conn, name, url, hub.passfile)
-            notes += _import(conn, name, url)
-    return notes
+def _prepare(conn: Connection) -> None:
+    conn.execute("create extension postgres_fdw")
+    conn.execute("create extension dblink")
+    conn.execute("create domain public.remote_text as text")
+    # A merge join would take the order of each server's own collation for the same order.
+    conn.execute("alter database hub set enable_mergejoin = off")
 
 
-def _create_server(conn: Connection, name: str, url: DatabaseUrl, passfile: Path) -> None:
+def _create_server(conn: Connection, name: str, url: DatabaseUrl, hub: Hub, connect_timeout: float) -> None:
     own = url.params.get("options", "")
     options = {
+        **KEEPALIVE,
         "host": url.host,
         "port": str(url.port),
         "dbname": url.dbname,
-        "passfile": str(passfile),
-        "connect_timeout": "10",
+        "passfile": str(hub.passfile),
+        "connect_timeout": str(max(1, math.ceil(connect_timeout))),
         "application_name": "pytest-dbdeploy hub",
         "options": f"{own} -c default_transaction_read_only=on".strip(),
         "updatable": "false",
         "truncatable": "false",
+        **{key: value for key, value in url.params.items() if key not in _NOT_PASSED},
+        **_copied_files(name, url, hub.folder),
     }
-    options |= {key: value for key, value in url.params.items() if key not in (*_NOT_PASSED, *_OF_MAPPING)}
     conn.execute(
-        sql.SQL("CREATE SERVER {} FOREIGN DATA WRAPPER postgres_fdw OPTIONS ({})").format(
+        sql.SQL("create server {} foreign data wrapper postgres_fdw options ({})").format(
             sql.Identifier(name),
             sql.SQL(", ").join(
                 sql.SQL("{} {}").format(sql.Identifier(key), sql.Literal(value))
@@ -149,57 +228,25 @@ def _create_server(conn: Connection, name: str, url: DatabaseUrl, passfile: Path
         )
     )
     conn.execute(
-        sql.SQL("CREATE USER MAPPING FOR PUBLIC SERVER {} OPTIONS (user {})").format(
+        sql.SQL("create user mapping for public server {} options (user {})").format(
             sql.Identifier(name), sql.Literal(url.user)
         )
     )
 
 
-def _import(conn: Connection, name: str, url: DatabaseUrl) -> list[str]:
-    """Imports each schema whole; where that fails, relation by relation, so that one of them does not cost the others."""
-    notes: list[str] = []
-    with connect(url, purpose="hub", read_only=True) as remote:
-        rows = remote.execute(query("hub_relations")).fetchall()
-    for schema, relations in groupby(rows, key=lambda row: str(row[0])):
-        local = f"{name}__{schema}"
-        if len(local.encode()) > _LONGEST_NAME:
-            notes.append(f"schema {schema} of {name} is not in the hub: {local} is too long for a name")
+def _copied_files(name: str, url: DatabaseUrl, folder: Path) -> dict[str, str]:
+    """Copies of the certificates and keys that a connection of ours would read, for the user that the hub's server runs as.
+
+    What is no text (a key may be DER) or cannot be read stays where it is; the hub's own message says then what is wrong.
+    """
+    copies = {}
+    for parameter, default in _FILES.items():
+        given = url.params.get(parameter) or f"~/.postgresql/{default}"
+        if given == "system":
             continue
-        conn.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(local)))
-        try:
-            conn.execute(_import_statement(name, schema, local))
-            continue
-        except psycopg.Error as error:
-            if _unreachable(error):
-                raise
-        notes += _import_one_by_one(conn, name, schema, local, [str(row[1]) for row in relations])
-    return notes
-
-
-def _import_one_by_one(
-    conn: Connection, name: str, schema: str, local: str, relations: Sequence[str]
-) -> list[str]:
-    notes = []
-    for relation in relations:
-        try:
-            conn.execute(_import_statement(name, schema, local, relation))
-        except psycopg.Error as error:
-            if _unreachable(error):
-                raise
-            notes.append(f"{schema}.{relation} of {name} is not in the hub: {_text(error)}")
-    return notes
-
-
-def _import_statement(server: str, schema: str, local: str, relation: str | None = None) -> sql.Composed:
-    only = sql.SQL("") if relation is None else sql.SQL("LIMIT TO ({}) ").format(sql.Identifier(relation))
-    return sql.SQL("IMPORT FOREIGN SCHEMA {} {}FROM SERVER {} INTO {}").format(
-        sql.Identifier(schema), only, sql.Identifier(server), sql.Identifier(local)
-    )
-
-
-def _unreachable(error: psycopg.Error) -> bool:
-    return (error.sqlstate or "08").startswith("08")
-
-
-def _text(error: psycopg.Error) -> str:
-    return redactor.redact(str(error).strip().splitlines()[0])
+        with suppress(OSError, UnicodeDecodeError, RuntimeError):  # the last one: a user without a home
+            text = Path(given).expanduser().read_text("utf-8")
+            copy = folder / f"{name}-{default}"
+            write_private(copy, text, owner=folder.stat())
+            copies[parameter] = str(copy)
+    return copies

@@ -22,7 +22,7 @@ def describe(change: Change, *, before: str = "before", after: str = "after") ->
     if change.change is ChangeType.REMOVED:
         return f"{head}is in {before}, but not in {after}{_summary(change.before)}"
     old, new = change.before or {}, change.after or {}
-    lines = [f"{head}differs:"]
+    lines = [f"{head}has another name:" if change.change is ChangeType.RENAMED else f"{head}differs:"]
     for key in {**old, **new}:
         lines += _property(key, old.get(key), new.get(key), before, after)
     return "\n".join(lines)
@@ -34,6 +34,27 @@ def describe_all(changes: Iterable[Change], *, before: str = "before", after: st
     if len(texts) > _MOST:
         texts[_MOST:] = [f"... and {len(texts) - _MOST} more (all are in schema-comparison.json)"]
     return "\n".join(texts)
+
+
+def changed_lines(change: Change, *, before: str = "before", after: str = "after") -> dict[str, list[str]]:
+    """Property -> its lines as a unified diff, for the properties of more than one line that differ."""
+    old, new = change.before, change.after
+    if old is None or new is None:
+        return {}
+    return {
+        key: _unified(old.get(key), new.get(key), before, after)
+        for key in {**old, **new}
+        if _has_lines(old.get(key), new.get(key))
+    }
+
+
+def _has_lines(*values: object) -> bool:
+    return any(isinstance(value, str) and "\n" in value for value in values)
+
+
+def _unified(old: object, new: object, before: str, after: str) -> list[str]:
+    one, two = (str(value or "").splitlines() for value in (old, new))
+    return list(difflib.unified_diff(one, two, before, after, n=1, lineterm=""))
 
 
 def _summary(properties: Mapping[str, Any] | None) -> str:
@@ -48,11 +69,8 @@ def _summary(properties: Mapping[str, Any] | None) -> str:
 
 def _property(key: str, old: object, new: object, before: str, after: str) -> list[str]:
     name = key.replace("_", " ")
-    if any(isinstance(value, str) and "\n" in value for value in (old, new)):
-        diff = difflib.unified_diff(
-            str(old or "").splitlines(), str(new or "").splitlines(), before, after, n=1, lineterm=""
-        )
-        return [f"  {name}:", *(f"    {line}" for line in diff)]
+    if _has_lines(old, new):
+        return [f"  {name}:", *(f"    {line}" for line in _unified(old, new, before, after))]
     return [f"  {name}: {before} {_value(old)}, {after} {_value(new)}"]
 
 

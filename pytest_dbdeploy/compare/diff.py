@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..model import Change, ChangeType
+from .majors import aligned
 from .names import parent_name
+from .renaming import paired
 
 if TYPE_CHECKING:  # the module that reads snapshots needs a driver, this one does not
     from .snapshot import Snapshot
@@ -17,6 +19,7 @@ KINDS = (
     "extension",
     "type",
     "collation",
+    "conversion",
     "table",
     "foreign table",
     "column",
@@ -29,6 +32,15 @@ KINDS = (
     "function",
     "procedure",
     "aggregate",
+    "operator",
+    "operator family",
+    "operator class",
+    "cast",
+    "text search parser",
+    "text search template",
+    "text search dictionary",
+    "text search configuration",
+    "access method",
     "trigger",
     "event trigger",
     "rule",
@@ -39,6 +51,7 @@ KINDS = (
     "foreign server",
     "user mapping",
     "default privileges",
+    "privileges",
     "setting",
 )
 """The kinds of objects that are compared, in the order in which differences are listed."""
@@ -67,18 +80,20 @@ def differences(before: Snapshot, after: Snapshot, *, ignore_position: bool = Fa
     """Every difference, one ``Change`` an object, paired by (kind, name): ``diff`` without the folding.
 
     The position of a column differs when its order among the columns that both sides have does; with ``ignore_position``
-    never. Both snapshots come from one server, or from servers of one major version.
+    never. Different major versions are compared as the older one would have them. What one side did not compare is left out.
     """
     found: list[Change] = []
-    kinds = sorted({*before.objects, *after.objects}, key=lambda kind: (_ORDER.get(kind, len(_ORDER)), kind))
+    unknown = {(item.kind, item.object) for item in (*before.not_compared, *after.not_compared)}
+    one, two = (before.objects, after.objects) if before.major == after.major else aligned(before, after)
+    kinds = sorted({*one, *two}, key=lambda kind: (_ORDER.get(kind, len(_ORDER)), kind))
     for kind in kinds:
-        old, new = before.objects.get(kind, {}), after.objects.get(kind, {})
-        if old == new:
+        old, new = one.get(kind, {}), two.get(kind, {})
+        if old == new or (kind, "*") in unknown:
             continue
         moved = set() if ignore_position or kind not in ("column", "view column") else _moved(old, new)
-        for name in sorted({*old, *new}):
+        for name in sorted(name for name in {*old, *new} if name in moved or old.get(name) != new.get(name)):
             change = _compare(kind, name, old.get(name), new.get(name), name in moved)
-            if change is not None:
+            if change is not None and (kind, name) not in unknown:
                 found.append(change)
     return tuple(found)
 
@@ -86,9 +101,10 @@ def differences(before: Snapshot, after: Snapshot, *, ignore_position: bool = Fa
 def diff(before: Snapshot, after: Snapshot, *, ignore_position: bool = False) -> tuple[Change, ...]:
     """The differences for people: what belongs to a table that was itself added or removed is not listed on its own.
 
-    It stands in that table's ``before`` or ``after``, under ``columns``, ``constraints``, ``indexes``, ... by name.
+    It stands in that table's ``before`` or ``after``, under ``columns``, ``constraints``, ``indexes``, ... by name. What has
+    another name but is the same is ``renamed``.
     """
-    return fold(differences(before, after, ignore_position=ignore_position))
+    return fold(paired(differences(before, after, ignore_position=ignore_position)))
 
 
 def fold(changes: Sequence[Change]) -> tuple[Change, ...]:
@@ -131,10 +147,13 @@ def parent_of(change: Change) -> str | None:
 
 def _moved(old: Mapping[str, Mapping[str, Any]], new: Mapping[str, Mapping[str, Any]]) -> set[str]:
     """Columns whose rank among the columns on both sides differs."""
+    both = old.keys() & new.keys()
+    if all(old[name].get("position") == new[name].get("position") for name in both):
+        return set()
     ranks: list[dict[str, int]] = []
     for side in (old, new):
         by_table: dict[str, list[tuple[int, str]]] = {}
-        for name in old.keys() & new.keys():
+        for name in both:
             by_table.setdefault(parent_name(name), []).append((side[name].get("position", 0), name))
         ranks.append(
             {name: rank for names in by_table.values() for rank, (_, name) in enumerate(sorted(names))}
@@ -142,17 +161,21 @@ def _moved(old: Mapping[str, Mapping[str, Any]], new: Mapping[str, Mapping[str, 
     return {name for name, rank in ranks[0].items() if ranks[1][name] != rank}
 
 
+def _public(properties: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if properties is None else {k: value for k, value in properties.items() if k[0] != "_"}
+
+
 def _compare(
     kind: str, name: str, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None, moved: bool
 ) -> Change | None:
     if old is None or new is None:
         change = ChangeType.ADDED if old is None else ChangeType.REMOVED
-        return Change(
-            kind, change, name, None if old is None else dict(old), None if new is None else dict(new)
-        )
+        return Change(kind, change, name, _public(old), _public(new))
     if old == new:
         return None
-    differing = [key for key in {**old, **new} if key != "position" and old.get(key) != new.get(key)]
+    differing = [
+        key for key in {**old, **new} if key != "position" and key[0] != "_" and old.get(key) != new.get(key)
+    ]
     if moved:
         differing.append("position")
     if not differing:
@@ -251,6 +274,7 @@ def _lacking(
         for key in {**expected, **there}:
             skip = (
                 key == "position"
+                or key[0] == "_"
                 or key in _MAKER
                 or not (same_major or _is_fact(expected.get(key), there.get(key)))
             )

@@ -9,9 +9,16 @@ from typing import Any, NamedTuple
 
 from ..model import Change, ChangeType
 
+_PLURALS = {"comments": "comment", "owners": "owner", "names": "name", "positions": "position"}
+_SORTS = {
+    **dict.fromkeys(("identity_privileges", "row_type_privileges"), "privileges"),
+    **dict.fromkeys(("identity_comment", "index_comment", "not_null_comment"), "comment"),
+    **dict.fromkeys(("identity_sequence", "constraint_names", "not_null_name", "multirange"), "name"),
+}
+
 
 class Ignored(NamedTuple):
-    """Globs; None matches everything. With ``prop`` only this property of a modified object is ignored."""
+    """Globs; None matches everything. With ``prop`` only this property of a modified or renamed object is ignored."""
 
     kind: str | None
     prop: str | None
@@ -25,6 +32,11 @@ def without_ignored(changes: Iterable[Change], ignored: Iterable[Ignored]) -> tu
     return tuple(change for change in left if change is not None)
 
 
+def leaves_out(ignored: Iterable[Ignored], kind: str, name: str) -> bool:
+    """Whether an object is ignored as a whole."""
+    return any(r.prop is None and _matches(r.kind, kind) and _matches(r.name, name) for r in ignored)
+
+
 def _is_of(rule: Ignored, change: Change) -> bool:
     return _matches(rule.kind, change.kind) and _matches(rule.name, change.object)
 
@@ -32,18 +44,24 @@ def _is_of(rule: Ignored, change: Change) -> bool:
 def _left(change: Change, rules: list[Ignored]) -> Change | None:
     if any(rule.prop is None for rule in rules):
         return None
-    if change.change is not ChangeType.MODIFIED or not rules:
+    if change.change in (ChangeType.ADDED, ChangeType.REMOVED) or not rules:
         return change
 
     def counts(properties: Mapping[str, Any] | None) -> dict[str, Any]:
         return {
             name: value
             for name, value in (properties or {}).items()
-            if not any(_matches(rule.prop, name) for rule in rules)
+            if not any(_matches_property(rule.prop, name) for rule in rules)
         }
 
     before, after = counts(change.before), counts(change.after)
     return replace(change, before=before, after=after) if before or after else None
+
+
+def _matches_property(pattern: str | None, name: str) -> bool:
+    """``privileges``, ``comment`` and ``name`` stand for all such properties of an object: its index's, its sequence's too."""
+    wanted = _PLURALS.get(pattern or "", pattern)
+    return _matches(wanted, name) or wanted == _SORTS.get(name)
 
 
 def _matches(pattern: str | None, text: str) -> bool:

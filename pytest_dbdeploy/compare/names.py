@@ -27,6 +27,8 @@ def split_name(name: str) -> tuple[str, ...]:
 
 def parent_name(name: str) -> str:
     """``public.users.legacy`` -> ``public.users``: the name without its last part, quotes kept."""
+    if '"' not in name:  # which is nearly every name, of which there are very many
+        return name.rpartition(".")[0]
     last = None
     for match in _PART.finditer(name):
         last = match

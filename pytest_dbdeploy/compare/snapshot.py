@@ -14,13 +14,13 @@ from typing import Any
 
 import psycopg
 from psycopg import errors as pg_errors
-from psycopg import pq
-from psycopg.rows import tuple_row
 
 from ..db.sql import query
 from ..errors import TargetError
 from ..model import NotCompared
+from ..secret import redactor
 from .privileges import COLUMN_PRIVILEGES, all_letters, grants, privileges
+from .transport import Direct, Row, Transport
 
 Properties = Mapping[str, Any]
 
@@ -42,33 +42,29 @@ QUERIES = (
     "rule",
     "statistics",
     "collation",
+    "conversion",
+    "operator",
+    "operator_class",
+    "cast",
+    "text_search",
+    "access_method",
     "publication",
     "foreign_server",
     "user_mapping",
     "default_privileges",
+    "privileges",
     "setting",
 )
 """One file ``db/sql/catalogue_<name>.sql`` each; each row is kind, name, and one column a property."""
 
-# What decides how the server prints expressions and definitions; jit would cost more than these queries.
-PINNED = """
-set local search_path = pg_catalog, pg_temp;
-set local timezone = 'UTC';
-set local datestyle = 'ISO, MDY';
-set local intervalstyle = 'postgres';
-set local extra_float_digits = 1;
-set local bytea_output = 'hex';
-set local lc_monetary = 'C';
-set local quote_all_identifiers = off;
-set local jit = off
-"""
-
 _ATTEMPTS = 3
+_ACLS = ("acl", "identity_acl", "row_type_acl")  # each beside its default, such as acl_default
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """``objects``: kind -> name -> property -> value (text, number, true, or a list of text; what is unset or default is absent).
+    """``objects``: kind -> name -> property -> value (text, number, true, or a list of text; what is unset or default is absent;
+    one that begins with ``_`` is a hint for comparing majors, and never a difference).
 
     ``server_version_num``: of the server that rendered it, such as 170010. ``not_compared``: what is there but was not read.
     """
@@ -84,7 +80,7 @@ class Snapshot:
     def fingerprint(self) -> str:
         """SHA-256 (hex) of the content; the same wherever and whenever the content is the same."""
         content = {
-            "objects": {kind: names for kind, names in self.objects.items() if names},
+            "objects": {kind: _public(names) for kind, names in self.objects.items() if names},
             "notCompared": sorted([item.kind, item.object] for item in self.not_compared),
         }
         text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -107,115 +103,126 @@ class Snapshot:
         )
 
 
+def _public(names: Mapping[str, Properties]) -> Mapping[str, Properties]:
+    """Without what a server only says of itself (``_newest``)."""
+    return {n: {key: value for key, value in p.items() if key[0] != "_"} for n, p in names.items()}
+
+
 def read_snapshot(
-    conn: psycopg.Connection[Any],
+    source: psycopg.Connection[Any] | Transport,
     *,
     exclude_schemas: Sequence[str] = (),
     schemas: Sequence[str] | None = None,
 ) -> Snapshot:
-    """Reads the schema of the database that ``conn`` is connected to.
+    """Reads the schema of the database that ``source`` is connected to, or is a way to.
 
     ``exclude_schemas``: plain names left out, such as the state schema. ``schemas``: only these, without what has no schema
     (extensions, publications, ...); None: all but the system's. Inside a transaction of the caller it sees what that sees,
     and leaves its settings as they were; else it opens a transaction of its own. TargetError when the catalogue cannot be read.
     """
-    own = conn.info.transaction_status == pq.TransactionStatus.IDLE
+    if isinstance(source, psycopg.Connection) and source.closed:
+        raise TargetError("the catalogue could not be read: the connection is closed")
+    transport = Direct(source) if isinstance(source, psycopg.Connection) else source
+    scope = {"exclude": list(exclude_schemas), "schemas": None if schemas is None else list(schemas)}
+    hidden: dict[str, str] = {}
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            return _read(conn, own, list(exclude_schemas), None if schemas is None else list(schemas))
+            with transport.transaction():
+                return _read(transport, scope, hidden)
+        except pg_errors.InsufficientPrivilege as error:
+            hidden = _hidden(transport, scope) if transport.repeats else {}
+            if not hidden or attempt == _ATTEMPTS:
+                raise _unreadable(transport, error) from error
         except (pg_errors.InternalError_, pg_errors.UndefinedTable, pg_errors.UndefinedObject) as error:
             # The rendering functions see the newest catalogue: an object dropped since our transaction began is an error.
-            if not own or attempt == _ATTEMPTS:
-                raise _unreadable(conn, error) from error
+            if not transport.repeats or attempt == _ATTEMPTS:
+                raise _unreadable(transport, error) from error
         except psycopg.Error as error:
-            raise _unreadable(conn, error) from error
+            raise _unreadable(transport, error) from error
     raise AssertionError("unreachable")
 
 
 def read_identities(conn: psycopg.Connection[Any]) -> dict[tuple[str, int, int], tuple[str, str]]:
     """What ``renames`` tells renamed objects by: (catalogue, oid, column) -> (kind, name)."""
-    rows = conn.cursor(row_factory=tuple_row).execute(query("identities")).fetchall()
+    rows = conn.execute(query("identities")).fetchall()
     return {(row[0], row[1], row[2]): (row[3], row[4]) for row in rows}
 
 
-def _unreadable(conn: psycopg.Connection[Any], error: psycopg.Error) -> TargetError:
-    where = "" if conn.closed else f" of {conn.info.dbname}"
-    message = error.diag.message_primary or str(error)
+def _unreadable(transport: Transport, error: psycopg.Error) -> TargetError:
+    message = error.diag.message_primary or str(error).partition("\n")[0]
+    detail = f": {error.diag.message_detail}" if (error.sqlstate or "").startswith("08") else ""
     return TargetError(
-        f"the catalogue{where} could not be read: {message}",
+        redactor.redact(f"the catalogue of {transport.name} could not be read: {message}{detail}"),
         hint="Run it again; if it stays, look at the server's log and at the role's right to read pg_catalog.",
     )
 
 
-def _read(
-    conn: psycopg.Connection[Any], own: bool, exclude: list[str], schemas: list[str] | None
-) -> Snapshot:
-    # Rolled back in any case: a caller's transaction gets its own search_path back with the savepoint.
-    with conn.transaction(force_rollback=True):
-        if own:
-            conn.execute("set transaction isolation level repeatable read, read only")
-        for setting in PINNED.split(";"):
-            conn.execute(setting)
-        namespaces = _run(conn, "namespaces", {"exclude": exclude, "schemas": schemas})
-        parameters = {
-            "namespaces": [row[0] for row in namespaces.fetchall()],
-            "everything": schemas is None,
-        }
-        objects: dict[str, dict[str, Properties]] = {}
-        not_compared: list[NotCompared] = []
-        with conn.pipeline():  # one round trip for all
-            cursors = [_run(conn, name, parameters) for name in (*QUERIES, "not_compared")]
-        for cursor in cursors[:-1]:
-            _collect(cursor, objects, not_compared)
-        not_compared += [
-            NotCompared(kind, name, "the comparison does not know this kind of object yet")
-            for kind, name in cursors[-1]
-        ]
-        version = conn.info.server_version
-    return Snapshot(version, objects, tuple(sorted(not_compared, key=lambda item: (item.kind, item.object))))
+def _parameters(transport: Transport, scope: Mapping[str, Any]) -> dict[str, Any]:
+    (namespaces,) = transport.rows([query("catalogue_namespaces")], scope)
+    return {"namespaces": [row["oid"] for row in namespaces], "everything": scope["schemas"] is None}
 
 
-def _run(
-    conn: psycopg.Connection[Any], name: str, parameters: Mapping[str, Any]
-) -> psycopg.Cursor[tuple[Any, ...]]:
-    # whatever rows the caller's connection makes
-    return conn.cursor(row_factory=tuple_row).execute(query(f"catalogue_{name}"), parameters)
+def _hidden(transport: Transport, scope: Mapping[str, Any]) -> dict[str, str]:
+    """The queries that the role may not run, and why: somebody took the right to read a catalogue from it."""
+    found = {}
+    for name in (*QUERIES, "not_compared"):
+        try:
+            with transport.transaction():
+                list(transport.rows([query(f"catalogue_{name}")], _parameters(transport, scope)))
+        except pg_errors.InsufficientPrivilege as error:
+            found[name] = error.diag.message_primary or str(error)
+    return found
+
+
+def _read(transport: Transport, scope: Mapping[str, Any], hidden: Mapping[str, str]) -> Snapshot:
+    objects: dict[str, dict[str, Properties]] = {}
+    not_compared = [NotCompared(name.replace("_", " "), "*", why) for name, why in hidden.items()]
+    names = [name for name in (*QUERIES, "not_compared") if name not in hidden]
+    statements = [query(f"catalogue_{name}") for name in names]
+    parameters = _parameters(transport, scope)
+    for name, rows in zip(names, transport.rows(statements, parameters), strict=True):
+        if name == "not_compared":
+            not_compared += [NotCompared(row["kind"], row["name"], row["reason"]) for row in rows]
+        else:
+            _collect(rows, objects, not_compared)
+    return Snapshot(
+        transport.server_version_num(),
+        objects,
+        tuple(sorted(not_compared, key=lambda item: (item.kind, item.object))),
+    )
 
 
 def _collect(
-    cursor: psycopg.Cursor[Any], objects: dict[str, dict[str, Properties]], not_compared: list[NotCompared]
+    rows: list[Row], objects: dict[str, dict[str, Properties]], not_compared: list[NotCompared]
 ) -> None:
-    columns = [column.name for column in cursor.description or ()][2:]
-    with_acl = "acl" in columns
-    for row in cursor:
-        kind, name = row[0], row[1]
-        found = {
-            column: value
-            for column, value in zip(columns, row[2:], strict=True)
-            if value is not None and value != []
-        }
-        if with_acl:
-            _settle_privileges(kind, found)
+    """Takes the rows away as it goes: there may be hundreds of thousands."""
+    while rows:
+        row = rows.pop()
+        kind, name = row.pop("kind"), row.pop("name")
+        if "more" in row:
+            row |= row.pop("more") or {}
+        found = {column: value for column, value in row.items() if value is not None and value != []}
+        for column in _ACLS:
+            if column in row:
+                _settle_privileges(column.removesuffix("acl"), found)
         named = objects.setdefault(kind, {})
         if name in named:
             not_compared.append(NotCompared(kind, name, "the catalogue has two objects of this name"))
         named[name] = found
 
 
-def _settle_privileges(kind: str, found: dict[str, Any]) -> None:
+def _settle_privileges(prefix: str, found: dict[str, Any]) -> None:
     """Replaces the raw acl columns by ``privileges``, or by nothing where they are the default."""
     acl, default, everything = (
-        found.pop("acl", None),
-        found.pop("acl_default", []),
-        found.pop("acl_all", None),
+        found.pop(f"{prefix}{name}", None) for name in ("acl", "acl_default", "acl_all")
     )
-    if everything is not None:  # default privileges: there is no default of the default
-        found["privileges"] = grants(acl or [], all_letters(everything), found.get("owner_role"))
-        found.pop("owner_role", None)
-    elif acl is not None and kind in ("column", "view column"):
-        found["privileges"] = grants(acl, COLUMN_PRIVILEGES)
-    elif acl is not None or default:
+    settled: list[str] | None = None
+    if everything is not None:  # default privileges and the like: there is no default of the default
+        settled = grants(acl or [], all_letters(everything), found.pop("owner_role", None))
+    elif acl is not None and default is None:
+        settled = grants(acl, COLUMN_PRIVILEGES)
+    elif default is not None:
         # An empty acl (everything revoked) arrives as absent, beside the default that only goes with a written acl.
         settled = privileges(acl or [], default, found.get("owner"))
-        if settled is not None:
-            found["privileges"] = settled
+    if settled is not None:
+        found[f"{prefix}privileges"] = settled

@@ -207,17 +207,8 @@ def _refuse_later(read: Configuration, mode: Mode) -> None:
             "releases with Vercel",
         ),
     ]
-    compare, release = read.content.compare, read.content.release
-    later += [
-        (("compare", "foreign_keys"), bool(compare.foreign_keys), "references between databases"),
-        (("compare", "equality"), compare.equality != "value", "a comparison of rows by their text"),
-        (("compare", "transport"), compare.transport == "hub", "comparisons over the hub"),
-        (
-            ("release", "order"),
-            release.order != "database-first" and mode is not Mode.COMPARE,
-            "code before the database",
-        ),
-    ]
+    code_first = read.content.release.order != "database-first" and mode is not Mode.COMPARE
+    later.append((("release", "order"), code_first, "code before the database"))
     for path, wanted, what in later:
         if wanted:
             key = ".".join(str(part) for part in path)

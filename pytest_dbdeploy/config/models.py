@@ -135,7 +135,7 @@ class IgnoredDifference(Section):
         return self
 
 
-_Column = Annotated[str, Field(pattern=r"^[^.]+\.[^.]+\.[^.]+$")]
+_Column = Annotated[str, Field(pattern=r'^("([^"]|"")+"|[^".]+)(\.("([^"]|"")+"|[^".]+)){2}$')]
 
 
 class ForeignKey(Section):

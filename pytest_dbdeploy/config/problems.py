@@ -117,5 +117,5 @@ def describe(error: ErrorDetails) -> str:
 
 _PATTERNS = {
     r"^/": "must begin with /",
-    r"^[^.]+\.[^.]+\.[^.]+$": "must name a column as schema.table.column",
+    r'^("([^"]|"")+"|[^".]+)(\.("([^"]|"")+"|[^".]+)){2}$': "must name a column as schema.table.column",
 }

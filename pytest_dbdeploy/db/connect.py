@@ -15,7 +15,7 @@ from .url import DatabaseUrl
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 # A peer that vanished is noticed after about a minute, also while a statement runs.
-_KEEPALIVE = {
+KEEPALIVE = {
     "keepalives": "1",
     "keepalives_idle": "30",
     "keepalives_interval": "10",
@@ -36,6 +36,10 @@ _HINTS: tuple[tuple[str, str], ...] = (
     ),
     (r"database .* does not exist", "Check the database's name at the end of the URL, or create it."),
     (
+        r"SSL support is not compiled in",
+        "PostgreSQL's programs here were built without TLS: install some with it, such as pytest-dbdeploy[embedded].",
+    ),
+    (
         r"server does not support SSL",
         "The server has no TLS: remove sslmode (or write sslmode=prefer) if the network is trusted.",
     ),
@@ -55,6 +59,10 @@ _HINTS: tuple[tuple[str, str], ...] = (
     (
         r"starting up|shutting down|not yet accepting|in recovery mode",
         "The server is starting or stopping: try again in a moment.",
+    ),
+    (
+        r"user mapping not found",
+        "The hub's user mapping is gone: somebody changed the hub while it was in use; run it again.",
     ),
     (r"unsupported startup parameter|startup options", _DIRECT_HINT),
     (
@@ -124,7 +132,7 @@ def _open_without_options(url: DatabaseUrl, keywords: dict[str, str]) -> Connect
 
 def _keywords(url: DatabaseUrl, purpose: str, connect_timeout: float) -> dict[str, str]:
     # Empty: PGHOSTADDR of the environment must not lead us to another server than the URL names.
-    keywords = _KEEPALIVE | {"client_encoding": "UTF8", "hostaddr": ""} | url.conninfo()
+    keywords = KEEPALIVE | {"client_encoding": "UTF8", "hostaddr": ""} | url.conninfo()
     keywords["application_name"] = f"pytest-dbdeploy {purpose}"[:63]
     keywords["connect_timeout"] = str(max(1, math.ceil(connect_timeout)))
     return keywords
@@ -143,8 +151,13 @@ def _refuses_options(error: psycopg.Error) -> bool:
 
 
 def _target_error(url: DatabaseUrl, error: psycopg.Error) -> TargetError:
-    text = redactor.redact(str(error).strip())
+    return unreachable(url, str(error), "cannot connect to")
+
+
+def unreachable(url: DatabaseUrl, text: str, what: str) -> TargetError:
+    """``what`` says who failed at it (``the hub cannot reach``); ``text``: libpq's or the server's message, which gives the hint."""
+    text = redactor.redact(text.strip())
     hint = next((hint for pattern, hint in _HINTS if re.search(pattern, text, re.IGNORECASE)), None)
     if hint is not None:
         hint = hint.format(place=f"{url.host}:{url.port}", host=url.host, user=url.user)
-    return TargetError(f"cannot connect to {url.name} ({url.label}): {text}", hint=hint or "Check the URL.")
+    return TargetError(f"{what} {url.name} ({url.label}): {text}", hint=hint or "Check the URL.")

@@ -148,6 +148,11 @@ class StateTable:
         )
         return rows[0] if rows else None
 
+    def newest(self, conn: psycopg.Connection[Any]) -> DeploymentRow | None:
+        """The newest deployment to this database, whatever its environment and state."""
+        rows = self._select(conn, sql.SQL("order by started desc, id desc limit 1"), [])
+        return rows[0] if rows else None
+
     def standing(self, conn: psycopg.Connection[Any], environment: str) -> DeploymentRow | None:
         """The newest deployment that was kept."""
         where = sql.SQL("where environment = %s and state = 'kept' order by started desc, id desc limit 1")

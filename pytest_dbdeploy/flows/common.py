@@ -12,6 +12,7 @@ from ..reports import terminal
 from ..reports.record import RunRecord
 from ..steps import Steps
 from .base import Ledger
+from .held_lock import HeldLock
 from .workspace import Workspace
 
 
@@ -26,6 +27,7 @@ class CommonFlow:
         self.adapters = adapters
         self.mode = settings.action.mode
         self._workspace: Workspace | None = None
+        self.held: HeldLock | None = None
 
     def open_workspace(self, environment: str) -> None:
         self._workspace = Workspace(
@@ -54,6 +56,20 @@ class CommonFlow:
         """Where the run's own junit.xml goes, whatever the command line says."""
         return self.workspace.artifacts.path("junit.xml") if self._workspace else None
 
+    def gate_started(self, nodeid: str) -> None:
+        """Written down before each gate that runs in this process, for those who ask what it died of; empty: it has ended."""
+        self.workspace.running_gate.set(nodeid)
+
+    def pause(self) -> None:
+        """A person looks into a gate: the target's lock is given up. DbDeployError when the target cannot be read."""
+        if self.held is not None:
+            self.held.pause()
+
+    def go_on(self) -> None:
+        """The end of a pause, if there is one. LockError when the target is no longer ours."""
+        if self.held is not None:
+            self.held.go_on()
+
     def public_facts(self) -> dict[str, Any]:
         return {"tables": [], "rules": []}
 
@@ -65,6 +81,11 @@ class CommonFlow:
 
     def summary(self) -> list[str]:
         return terminal.summary(self.record)
+
+    @property
+    def markup(self) -> dict[str, bool]:
+        """Of the summary's first line, for pytest's terminal writer."""
+        return terminal.markup(self.record)
 
     def junit_properties(self) -> dict[str, str]:
         return {

@@ -1,22 +1,37 @@
-"""``--dbdeploy-compare``: two databases, read only; gates say where they differ."""
+"""``--dbdeploy-compare``: databases held against the first of them, read only; gates say where they differ."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
 from ..adapters import Adapters
 from ..compare.diff import diff
-from ..compare.ignore import Ignored, without_ignored
-from ..compare.rows import count_rows, digest_rows, user_tables
-from ..compare.snapshot import Snapshot, read_snapshot
+from ..compare.ignore import Ignored, leaves_out, without_ignored
+from ..compare.matrix import matrix
+from ..compare.snapshot import Snapshot
 from ..config.load import Settings
-from ..db.url import DatabaseUrl
 from ..decision import decide
 from ..errors import DbDeployError
-from ..model import Decision, ExitStatus, Level, LogPhase, Outcome, Phase, Reason, Verdict
+from ..model import (
+    Change,
+    Decision,
+    ExitStatus,
+    Level,
+    LogPhase,
+    NotCompared,
+    Outcome,
+    Phase,
+    Reason,
+    Verdict,
+)
+from ..reports.record import Comparison
 from ..steps import Steps
 from .base import Close, Go, Ledger
 from .common import CommonFlow
+from .comparing import Reading
+from .row_reading import RowReading
 from .workspace import error_text
 
 _PHASES = (Phase.COMPARE,)
@@ -29,11 +44,27 @@ class CompareFlow(CommonFlow):
 
     def __init__(self, settings: Settings, steps: Steps, adapters: Adapters) -> None:
         super().__init__(settings, steps, adapters)
-        self.sides = settings.compared  # (label, Environment) twice
+        self.labels = tuple(label for label, _ in settings.compared)
+        self.unreachable: DbDeployError | None = None
+        self.tables: list[str] = []
+        self.references: list[str] = []
+        self.ignored = [Ignored(i.kind, i.property, i.object) for i in settings.compare.ignore]
 
     def prepare(self) -> None:
-        self.open_workspace("-".join(label for label, _ in self.sides))
-        self.record.environment = ",".join(label for label, _ in self.sides)
+        self.open_workspace("-".join(self.labels))
+        self.record.environment = ",".join(self.labels)
+        self.reading = Reading(self.workspace)
+        try:
+            with self.steps.step("connect", f"reach {', '.join(self.labels)}", LogPhase.PREFLIGHT):
+                self.reading.reach()
+            self.rows = RowReading(self.workspace, self.reading.sides)
+            self.tables, self.references = self.rows.names()
+        except DbDeployError as error:
+            # the gates are collected all the same, and say that nothing was compared
+            self.unreachable = error
+
+    def public_facts(self) -> dict[str, Any]:
+        return super().public_facts() | {"tables": self.tables, "references": self.references}
 
     def before(self, phase: Phase, ledger: Ledger) -> Go | Close:
         try:
@@ -41,6 +72,7 @@ class CompareFlow(CommonFlow):
         except DbDeployError as error:
             text = error_text(error)
             self.record.decision = Decision(Verdict.INCOMPLETE, (Reason("not-comparable", text),))
+            self._end(Outcome.ABORTED, ExitStatus.ABORTED)
             self.steps.message(LogPhase.PREFLIGHT, Level.ERROR, text)
             return Close(f"not comparable: {text.splitlines()[0]}")
         except Exception as error:  # no traceback for users; it is in deployment.log
@@ -48,46 +80,98 @@ class CompareFlow(CommonFlow):
             self.record.decision = Decision(
                 Verdict.INCOMPLETE, (Reason("internal-error", error_text(error)),)
             )
+            self._end(Outcome.ABORTED, ExitStatus.INTERNAL_ERROR)
             return Close("internal error")
 
     def _compare(self) -> dict[str, Any]:
-        labels = tuple(label for label, _ in self.sides)
-        snapshots: list[Snapshot] = []
-        rows: list[dict[str, Any]] = []
-        for label, environment in self.sides:
-            with self.steps.step(f"read-{label}", f"read {label}", LogPhase.PREFLIGHT) as step:
-                url = self.workspace.open_database(environment.database.reveal(), name=label)
-                snapshot, found = self._read(url)
-                snapshots.append(snapshot)
-                rows.append(found)
-                step.done(
-                    f"{sum(len(names) for names in snapshot.objects.values())} objects, {len(found)} tables"
-                )
-        ignored = [Ignored(i.kind, i.property, i.object) for i in self.settings.compare.ignore]
-        changes = without_ignored(diff(*snapshots), ignored)
-        self.record.changes = list(changes)
-        self.record.not_compared = [n for s in snapshots for n in s.not_compared]
-        common = {name: (rows[0][name], rows[1][name]) for name in rows[0].keys() & rows[1].keys()}
+        if self.unreachable is not None:
+            raise self.unreachable
+        reading = self.reading
+        with self.steps.step("hub", "open the hub", LogPhase.PREFLIGHT) as step:
+            reading.open()
+            self.record.notes += reading.notes()
+            step.done("through the hub" if reading.hub else "over direct connections")
+        with self.steps.step("schemas", "read schemas", LogPhase.PREFLIGHT) as step:
+            snapshots = reading.snapshots()
+            reading.check_schemas(snapshots)
+            counts = (str(sum(map(len, snapshot.objects.values()))) for snapshot in snapshots)
+            step.done(f"{' and '.join(counts)} objects")
+        with self.steps.step("rows", "compare rows", LogPhase.PREFLIGHT) as step:
+            rows, orphans = self.rows.read(self.tables, self.references, self.ignored, step.progress)
+            step.done(f"{len(rows)} tables, {len(orphans)} foreign keys")
+        self._record(reading, snapshots)
+        assert self.record.comparison is not None
         return {
-            "labels": labels,
-            "changes": changes,
-            "not_compared": tuple(self.record.not_compared),
-            "rows": dict(sorted(common.items())),
+            "labels": self.labels,
+            "transport": reading.transport,
+            "hub_error": reading.hub_error,
+            "not_compared": {
+                label: self._unknown(snapshot) for label, snapshot in zip(self.labels, snapshots, strict=True)
+            },
+            "pairs": [
+                {"labels": (self.labels[0], other), "changes": changes}
+                for other, changes in self.record.comparison.changes.items()
+            ],
+            "rows": rows,
+            "orphans": orphans,
+            "samples": self.settings.reports.samples,
         }
 
-    def _read(self, url: DatabaseUrl) -> tuple[Snapshot, dict[str, Any]]:
-        compare = self.settings.compare
-        exclude = (self.settings.state.schema_,)
-        with self.workspace.connect(url, "compare", read_only=True) as conn:
-            snapshot = read_snapshot(conn, exclude_schemas=exclude, schemas=compare.schemas)
-            tables = [] if compare.rows == "none" else user_tables(conn, exclude)
-            if compare.schemas is not None:
-                tables = [name for name in tables if name.split(".")[0].strip('"') in compare.schemas]
-            return snapshot, (digest_rows if compare.rows == "checksum" else count_rows)(conn, tables)
+    def _record(self, reading: Reading, snapshots: Sequence[Snapshot]) -> None:
+        places = range(len(snapshots))
+        found = {(i, j): diff(snapshots[i], snapshots[j]) for i, j in combinations(places, 2)}
+        left = {pair: without_ignored(changes, self.ignored) for pair, changes in found.items()}
+        changes = {label: left[0, place] for place, label in enumerate(self.labels[1:], 1)}
+        ignored = [
+            {
+                **rule._asdict(),
+                "changes": self._hits(rule, [c for place in places[1:] for c in found[0, place]])
+                + len({n for s in snapshots for n in s.not_compared if leaves_out([rule], n.kind, n.object)}),
+            }
+            for rule in self.ignored
+        ]
+        self.record.comparison = Comparison(
+            transport=reading.transport,
+            databases=[side.as_json() for side in reading.sides],
+            changes=changes,
+            matrix=matrix(snapshots, left),
+            ignored=ignored,
+        )
+        self.record.changes = [change for some in changes.values() for change in some]
+        self.record.not_compared = list(dict.fromkeys(n for s in snapshots for n in self._unknown(s)))
+        self._warn_of_unused(
+            {rule: entry["changes"] for rule, entry in zip(self.ignored, ignored, strict=True)}
+        )
+        hits = sum(rule["changes"] for rule in ignored)
+        if hits:
+            self.record.notes.append(
+                f"compare.ignore leaves {hits} differences out or makes them smaller: see schema-comparison.json"
+            )
+
+    def _warn_of_unused(self, hits: Mapping[Ignored, int]) -> None:
+        """An entry of ``compare.ignore`` that matches nothing may be a mistake, or no longer needed."""
+        for rule, count in hits.items():
+            rows = any(leaves_out([rule], "table", name) for name in self.tables)
+            if not count and not rows:
+                entry = {"kind": rule.kind, "property": rule.prop, "object": rule.name}
+                words = ", ".join(f"{key}: {value}" for key, value in entry.items() if value)
+                text = f"compare.ignore has an entry that nothing matches: {{{words}}}"
+                self.steps.message(LogPhase.PREFLIGHT, Level.WARN, text)
+                self.record.notes.append(text)
+
+    def _unknown(self, snapshot: Snapshot) -> tuple[NotCompared, ...]:
+        """What was not compared, and what nobody said that it need not be."""
+        return tuple(n for n in snapshot.not_compared if not leaves_out(self.ignored, n.kind, n.object))
+
+    def _hits(self, rule: Ignored, changes: Sequence[Change]) -> int:
+        """How many changes a rule leaves out, or makes smaller."""
+        return sum(without_ignored([change], [rule]) != (change,) for change in changes)
 
     def finish(self, ledger: Ledger) -> None:
         decision = decide(ledger.gates, ledger.problems, ended=_PHASES)
-        self.record.decision = self.record.decision or decision
+        if self.record.outcome is not None:  # not comparable
+            return
+        self.record.decision = decision
         equal = decision.verdict is Verdict.DEPLOY
         self._end(
             Outcome.EQUAL if equal else Outcome.DIFFERENT, ExitStatus.OK if equal else ExitStatus.ABORTED

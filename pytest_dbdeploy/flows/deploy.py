@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+import psycopg
+
 from ..adapters import Adapters
 from ..compare.diff import Verification, verify
-from ..compare.snapshot import read_snapshot
+from ..compare.snapshot import Snapshot, read_snapshot
+from ..compare.transport import ThroughHub
 from ..config.load import Settings
 from ..errors import ConfigError, DbDeployError, LayoutError
 from ..health import HealthCheck, check_health
@@ -50,6 +54,7 @@ class DeployFlow(EndingFlow):
         self.health: HealthCheck | None = None
         self.health_after: HealthCheck | None = None
         self.verification: Verification | None = None
+        self.sandbox_work: SandboxWork | None = None
         self._preflight_checks: dict[str, Any] | None = None
 
     # -- start ---------------------------------------------------------------------------------------------------
@@ -67,10 +72,14 @@ class DeployFlow(EndingFlow):
             raise ConfigError(error.message, hint=error.hint) from None
         self.open_workspace(self.environment.name)
         self.record.protected = self.environment.protected
+        self.settings = replace(self.settings, notes=(*self.settings.notes, *self.workspace.notice_deaths()))
         with self.steps.step("plan", "plan", LogPhase.PREFLIGHT) as step:
             plan = self.plan = self._plan()
             self.record.plan = plan
-            step.done(plan.target_error.splitlines()[0] if plan.target_error else terminal.plan_line(plan))
+            step.done(
+                plan.target_error.splitlines()[0] if plan.target_error else terminal.plan_line(plan),
+                brief="the target could not be read" if plan.target_error else "made",
+            )
         self.record.notes += plan.notes
         if self.environment.app_url:
             self.health = check_health(self.environment.app_url, self.environment.health, patient=False)
@@ -152,6 +161,8 @@ class DeployFlow(EndingFlow):
         try:
             match phase:
                 case Phase.PREFLIGHT:
+                    if self.url is not None and self.plan.target is not None and not self.plan.empty:
+                        self.sandbox_work = SandboxWork(self.workspace, self.layout, self.plan, self.url)
                     return Go(self._context({}))
                 case Phase.SANDBOX:
                     return self._before_sandbox(ledger)
@@ -173,8 +184,8 @@ class DeployFlow(EndingFlow):
             return (
                 Skip("no migration is pending: only the code is deployed") if code_only else self._nothing()
             )
-        assert self.url is not None
-        self.rehearsed = found = SandboxWork(self.workspace, self.layout, plan, self.url).run()
+        assert self.sandbox_work is not None
+        self.rehearsed = found = self.sandbox_work.run()
         self.record.evidence, self.record.changes = list(found.evidence), list(found.changes)
         self.record.findings = list(found.findings)
         self.record.not_compared = list(found.after.not_compared)
@@ -212,6 +223,7 @@ class DeployFlow(EndingFlow):
         release = self.code.as_json() if self.code else {}
         self.work = work = TargetWork(self.workspace, self.layout, self.plan, self.url, release)
         work.open()
+        self.held = work.held
         work.insert_row()
         if self.rehearsed is not None:
             found = self.rehearsed
@@ -229,7 +241,7 @@ class DeployFlow(EndingFlow):
         changes = found.changes if found else ()
         with self.steps.step("verify", "compare with the rehearsal", LogPhase.POST_DEPLOY) as step:
             with self.workspace.connect(self.url, "verify", read_only=True) as conn:
-                now = read_snapshot(conn, exclude_schemas=(self.settings.state.schema_,))
+                now = self._target_now(conn)
                 pending = [m.name for m in read_history(conn, self.layout).pending]
             before, after = (found.before, found.after) if found else (self.work.baseline, self.work.baseline)
             self.verification = verify(self.work.baseline, before, after, now)
@@ -238,7 +250,7 @@ class DeployFlow(EndingFlow):
                     self.environment.app_url, self.environment.health, patient=self.health.healthy, step=step
                 )
             step.done(
-                f"{count(len(changes), 'change')} rehearsed, {len(self.verification.missing)} missing on the target"
+                f"{count(len(changes), 'rehearsed change')}, {len(self.verification.missing)} missing on the target"
             )
         return self._context(
             {
@@ -252,6 +264,17 @@ class DeployFlow(EndingFlow):
                 },
             }
         )
+
+    def _target_now(self, conn: psycopg.Connection[Any]) -> Snapshot:
+        """Through the hub where there is one; both ways read the same."""
+        exclude = (self.settings.state.schema_,)
+        hub = self.rehearsed.hub if self.rehearsed else None
+        if hub is not None and self.settings.compare.transport != "direct":
+            with suppress(DbDeployError), self.workspace.connect(hub, "verify", autocommit=True) as through:
+                return read_snapshot(
+                    ThroughHub(through, "target", name=self.environment.name), exclude_schemas=exclude
+                )
+        return read_snapshot(conn, exclude_schemas=exclude)
 
     # -- what gates get ------------------------------------------------------------------------------------------
 
@@ -269,6 +292,7 @@ class DeployFlow(EndingFlow):
             {
                 "sandbox": {"before": found.clone.before.reveal(), "after": found.clone.after.reveal()},
                 "hub": found.hub.reveal() if found.hub else None,
+                "hub_error": found.hub_error,
                 "changes": found.changes,
                 "evidence": found.evidence,
                 "checks": {
@@ -282,6 +306,8 @@ class DeployFlow(EndingFlow):
     def _checks(self) -> dict[str, Any]:
         if self._preflight_checks is None:
             self._preflight_checks = look_around(self.workspace, self.plan, self.url, self.health)
+            self._preflight_checks["hub_needed"] = self.sandbox_work is not None
+            self._preflight_checks["hub_error"] = self.sandbox_work and self.sandbox_work.reach_hub()
         return {
             **self._preflight_checks,
             "rollback": self.rehearsed.way_back if self.rehearsed else None,

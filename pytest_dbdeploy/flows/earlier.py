@@ -11,20 +11,21 @@ from ..adapters import Adapters
 from ..compare.diff import diff, verify
 from ..compare.snapshot import read_snapshot
 from ..config.load import Settings
-from ..db.state import FINISHED, DeploymentRow, State, StateTable, end_leftovers, take_lock
+from ..db.state import FINISHED, DeploymentRow, State, StateTable, end_leftovers
 from ..db.url import DatabaseUrl
 from ..decision import decide
 from ..errors import ConfigError, DbDeployError, LayoutError, LockError, StateError
 from ..health import HealthCheck, check_health
 from ..layouts import find_layout
 from ..model import Decision, ExitStatus, Level, LogPhase, Mode, Outcome, Phase, Reason, Verdict
-from ..plan import make_plan, read_history
+from ..plan import fingerprint, make_plan, read_history
 from ..reports.artifacts import Artifacts
 from ..steps import Steps
 from . import way_back
 from .base import Close, Go, Ledger
 from .code import push_what_is_left, put_code_back
 from .common import CommonFlow
+from .held_lock import HeldLock
 from .workspace import error_text
 
 
@@ -103,7 +104,8 @@ class EarlierFlow(CommonFlow):
         assert self.url is not None and self.row is not None
         lock = self.workspace.connect(self.url, f"lock {self.id}", autocommit=True)
         self.workspace.stack.callback(lock.close)
-        take_lock(lock)
+        self.held = HeldLock(lock, self._look)
+        self.workspace.promise_last_words(self.id)
         for name in end_leftovers(lock):
             self.workspace.say(LogPhase.ROLLBACK, Level.WARN, f"ended what {self.id} left running: {name}")
         now = self.table.find(lock, self.id)
@@ -113,6 +115,14 @@ class EarlierFlow(CommonFlow):
                 f"deployment {self.id} was {self.row.state}, and is {now.state if now else 'gone'} now: somebody else went on with it",
                 hint="look at it again; nothing was changed",
             )
+
+    def _look(self) -> object:
+        """What a pause must not change."""
+        assert self.url is not None
+        with self.workspace.connect(self.url, "verify", read_only=True) as conn:
+            row = self.table.find(conn, self.id)
+            snapshot = read_snapshot(conn, exclude_schemas=(self.settings.state.schema_,))
+            return row and row.state, fingerprint(snapshot, read_history(conn, self.layout))
 
     def _refuse_older(self, conn: psycopg.Connection[Any]) -> None:
         """A restore would undo the deployments after it too, those to another environment on the same database as well."""
@@ -184,7 +194,8 @@ class EarlierFlow(CommonFlow):
         self.workspace.log.exception(LogPhase.ROLLBACK, "the rollback did not succeed", error)
         self.steps.message(LogPhase.ROLLBACK, Level.ERROR, text)
         self.record.decision = Decision(Verdict.ABORT, (Reason("rollback-failed", text),))
-        if self.row is not None and self.touched:
+        paused = self.held is not None and self.held.paused  # then somebody else may have taken it up
+        if self.row is not None and self.touched and not paused:
             try:
                 self._set_state(State.ROLLBACK_FAILED)
             except DbDeployError as again:
@@ -383,6 +394,7 @@ class ResumeFlow(EarlierFlow):
         self.record.decision = decision
         with critical.section(final=True):
             try:
+                self.go_on()
                 if decision.verdict is Verdict.DEPLOY:
                     self._set_state(State.KEPT)
                     self._end(Outcome.DEPLOYED, ExitStatus.OK)

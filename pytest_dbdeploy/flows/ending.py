@@ -106,6 +106,7 @@ class EndingFlow(CommonFlow):
         self.steps.message(LogPhase.ROLLBACK, Level.WARN, f"rolling back: {why.splitlines()[0]}")
         with critical.section(final=True):
             try:
+                self.go_on()
                 if self.rehearsed is None:  # only code was deployed
                     self._put_code_back()
                     rollback.performed, rollback.verified = True, work.as_planned()
@@ -146,7 +147,8 @@ class EndingFlow(CommonFlow):
         self.workspace.log.exception(LogPhase.ROLLBACK, "the rollback did not succeed", error)
         self.record.notes.append(f"the rollback did not succeed: {error_text(error)}")
         self.record.next_commands.append(f"pytest --dbdeploy-rollback={self.workspace.id}")
-        self._set_state_or_note(State.ROLLBACK_FAILED)
+        if self.held is None or not self.held.paused:  # else somebody else may have taken the deployment up
+            self._set_state_or_note(State.ROLLBACK_FAILED)
         self._end(Outcome.ROLLBACK_FAILED, ExitStatus.ROLLBACK_FAILED)
 
     def _set_state_or_note(self, state: State) -> None:
@@ -181,7 +183,7 @@ class EndingFlow(CommonFlow):
             if decision.verdict is Verdict.DEPLOY:
                 step.done(decision.reasons[0].message if decision.reasons else "every blocking gate passed")
             else:
-                step.failed(_first(decision), reasons=len(decision.reasons))
+                step.failed(_first(decision), brief=_brief(decision), reasons=len(decision.reasons))
 
     def _end(self, outcome: Outcome, status: ExitStatus) -> None:
         self.exit_status = status
@@ -207,6 +209,13 @@ class EndingFlow(CommonFlow):
         if self.code is not None and self.code.pushed:
             put_code_back(self.workspace, self.code.as_json())
             self.code.pushed = False
+
+
+def _brief(decision: Decision) -> str:
+    """For the terminal, which shows the failures and the reasons below."""
+    first = decision.reasons[0]
+    more = f" and {len(decision.reasons) - 1} more" if len(decision.reasons) > 1 else ""
+    return f"not to be deployed: {first.gate or first.message.splitlines()[0]}{more}"
 
 
 def _first(decision: Decision) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import Any
 
+from .. import journal
 from ..db.state import StateTable, lock_holder
 from ..db.tools import tools_for
 from ..db.url import DatabaseUrl
@@ -58,6 +59,8 @@ def look_around(
             "user": r.user,
             "host": r.host,
             "started": f"{r.started:%Y-%m-%d %H:%M}",
+            "updated": f"{r.updated:%Y-%m-%d %H:%M}",
+            "died": journal.death(settings.artifacts / r.id),
         }
         for r in rows
     ]

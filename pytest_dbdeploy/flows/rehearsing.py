@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..actions.clone import Clone, clone
-from ..actions.hub import open_hub
+from ..actions.hub import Hub, open_hub
 from ..actions.restore import restore
 from ..compare.diff import diff
 from ..compare.rows import count_rows, digest_rows, user_tables
@@ -48,6 +48,7 @@ class Rehearsed:
     emptied: tuple[str, ...]
     way_back: Mapping[str, Any]
     hub: DatabaseUrl | None
+    hub_error: str | None
 
     @property
     def changes_nothing(self) -> bool:
@@ -64,6 +65,17 @@ class SandboxWork:
         self.plan = plan
         self.target = target
         self.state_schema = self.settings.state.schema_
+        self.sandbox: embedded.EmbeddedSandbox | None = None
+        self.hub_error: str | None = None
+        self._keep = False
+
+    def reach_hub(self) -> str | None:
+        """Whether the target can be reached from where the hub will be: None, or why not. Starts the sandbox's server."""
+        try:
+            self._open_hub({"target": self.target}, tables=False).close()
+        except DbDeployError as error:
+            return error_text(error)
+        return None
 
     def run(self) -> Rehearsed:
         """CloneError, ServerError, ToolError: the sandbox could not be made. A migration that fails is evidence, not an error."""
@@ -98,26 +110,26 @@ class SandboxWork:
             written=rehearsal.written,
             emptied=tuple(emptied),
             way_back=self._rehearse_way_back(copied, rehearsal, before, counts["before"], changes),
-            hub=self._open_hub(copied),
+            hub=self._hub_of(copied),
+            hub_error=self.hub_error,
         )
 
     def _clone(self) -> Clone:
         assert self.plan.target is not None
         workspace = self.workspace
         with workspace.steps.step("clone", "clone", PHASE, testcase=True) as step:
-            facts = self.plan.target
-            self.sandbox = embedded.open(facts.major, facts.extensions, lock_slots=facts.lock_slots)
-            workspace.stack.callback(self._close_sandbox)
+            sandbox = self._opened()
             if self.settings.keep_sandbox:
-                url, folder = self.sandbox.admin_url, self.sandbox.server.folder
+                self._keep = True
+                url, folder = sandbox.admin_url, sandbox.server.folder
                 workspace.record.notes.append(
                     f"the sandbox goes on running at {url.host}:{url.port} (user {url.user}, password in {folder}/password, "
                     "databases before and after) until: dbdeploy clean"
                 )
             made = clone(
                 self.target,
-                self.sandbox,
-                tools=tools_for(facts.major),
+                sandbox,
+                tools=tools_for(self.plan.target.major),
                 max_size=self.settings.sandbox.max_size,
                 data=self.settings.sandbox.data,
                 exclude_schemas=(),
@@ -130,8 +142,16 @@ class SandboxWork:
             step.done(f"{made.bytes / 1e6:.1f} MB from {self.target.label}", seconds=made.seconds)
             return made
 
-    def _close_sandbox(self) -> None:
-        self.sandbox.close(keep=self.settings.keep_sandbox)
+    def _opened(self) -> embedded.EmbeddedSandbox:
+        if self.sandbox is None:
+            assert self.plan.target is not None
+            facts = self.plan.target
+            self.sandbox = embedded.open(facts.major, facts.extensions, lock_slots=facts.lock_slots)
+            self.workspace.stack.callback(self._close_sandbox, self.sandbox)
+        return self.sandbox
+
+    def _close_sandbox(self, sandbox: embedded.EmbeddedSandbox) -> None:
+        sandbox.close(keep=self._keep)
 
     def _rehearse(self, copied: Clone) -> Rehearsal:
         with self.workspace.steps.step("rehearsal", "rehearse migrations", PHASE) as step:
@@ -220,11 +240,11 @@ class SandboxWork:
             return {**found, "skipped": "the clone has no data (sandbox.data: schema)"}
         with self.workspace.steps.step("rollback-rehearsal", "rehearse rollback", PHASE) as step:
             try:
-                url = self.sandbox.create_database("dbdeploy_way_back", template=copied.after.dbname)
+                url = self._opened().create_database("dbdeploy_way_back", template=copied.after.dbname)
                 report = restore(
                     url,
                     copied.dump,
-                    server_major=self.sandbox.major,
+                    server_major=self._opened().major,
                     keep_schemas=(self.state_schema,),
                     step=step,
                 )
@@ -241,15 +261,21 @@ class SandboxWork:
             except DbDeployError as error:
                 step.failed(error_text(error).splitlines()[0])
                 return {**found, "error": error_text(error)}
-            step.done("restore holds")
+            step.done("restored from a backup and verified")
         return {**found, "rehearsed": True, "seconds": report.seconds}
 
-    def _open_hub(self, copied: Clone) -> DatabaseUrl | None:
+    def _hub_of(self, copied: Clone) -> DatabaseUrl | None:
         databases = {"target": self.target, "before": copied.before, "after": copied.after}
         try:
-            hub = open_hub(self.sandbox, databases, self.workspace.workdir("hub"))
+            hub = self._open_hub(databases, tables=True)
         except DbDeployError as error:
-            self.workspace.say(PHASE, Level.WARN, f"no hub: {error_text(error)}")
+            self.hub_error = error_text(error)
+            self.workspace.say(PHASE, Level.WARN, f"no hub: {self.hub_error}")
             return None
         self.workspace.stack.callback(hub.close)
+        self.workspace.record.notes += [f"hub: {note}" for note in hub.notes]
         return hub.url
+
+    def _open_hub(self, databases: Mapping[str, DatabaseUrl], *, tables: bool) -> Hub:
+        timeout = self.settings.timeouts.connect
+        return open_hub(self._opened(), databases, tables=tables, connect_timeout=timeout)

@@ -13,12 +13,19 @@ from typing import Any
 import psycopg
 
 from .. import critical
-from ..actions.apply import StatementFailed, run_unit, run_unit_with_retries, waits_for_others
+from ..actions.apply import (
+    LOCK_NOT_AVAILABLE,
+    StatementFailed,
+    run_unit,
+    run_unit_with_retries,
+    waits_for_others,
+)
 from ..actions.dump import dump, verify
 from ..compare.rows import count_rows, user_tables
 from ..compare.snapshot import Snapshot, read_snapshot
 from ..db import search_path
-from ..db.state import State, StateTable, check_lock, take_lock
+from ..db.sql import query
+from ..db.state import State, StateTable
 from ..db.tools import tools_for
 from ..db.url import DatabaseUrl
 from ..errors import DriftError, LockError
@@ -27,6 +34,7 @@ from ..model import Backup, Level, LogPhase, Migration, Plan, Unit
 from ..plan import fingerprint, read_history
 from ..steps import Step
 from . import way_back
+from .held_lock import HeldLock
 from .workspace import Workspace, count
 
 
@@ -71,16 +79,16 @@ class TargetWork:
         self.committed_units = 0
         self._known_units = 0
         self.before: way_back.Before | None = None
-        self._lock: psycopg.Connection[Any] | None = None
+        self.held: HeldLock | None = None
 
     def open(self) -> None:
         """Takes the deployment lock and checks, under it, that the target still is what was planned for."""
         with self.workspace.steps.step("lock", "lock the target", LogPhase.DEPLOY) as step:
-            self._lock = self.workspace.connect(self.url, f"lock {self.workspace.id}", autocommit=True)
-            self.workspace.stack.callback(self._lock.close)
-            self._lock.execute("set idle_session_timeout = 0")  # it waits while we work
-            take_lock(self._lock)
-            self._refuse_unfinished(self._lock)
+            lock = self.workspace.connect(self.url, f"lock {self.workspace.id}", autocommit=True)
+            self.workspace.stack.callback(lock.close)
+            lock.execute("set idle_session_timeout = 0")  # it waits while we work
+            self.held = HeldLock(lock, self._look)
+            self._refuse_unfinished(lock)
             with self.workspace.connect(self.url, "drift", read_only=True) as conn:
                 snapshot, now = self._read(conn)
             if now != self.plan.fingerprint:
@@ -108,6 +116,7 @@ class TargetWork:
             self._writer() as conn,
         ):
             self.table.create(conn)
+            self.workspace.promise_last_words(self.workspace.id)
             git = self.plan.git
             with critical.section():  # the row, and that it is there: both or none
                 self.table.insert(
@@ -244,12 +253,17 @@ class TargetWork:
                     "unit-started", unit=number, of=len(units), transactional=unit.transactional
                 )
                 run = partial(self._run_unit, conn, unit, migrations, last=last)
-                run_unit_with_retries(
-                    run,
-                    retries=self.settings.timeouts.lock_retries,
-                    on_retry=partial(self._retry, step),
-                    again=unit.transactional,
-                )
+                try:
+                    run_unit_with_retries(
+                        run,
+                        retries=self.settings.timeouts.lock_retries,
+                        on_retry=partial(self._retry, conn, step),
+                        again=unit.transactional,
+                    )
+                except StatementFailed as failure:
+                    if failure.error.sqlstate == LOCK_NOT_AVAILABLE:
+                        failure.hint = _lock_holders(conn)
+                    raise
                 self.committed_units = number
                 self.workspace.journal.append("unit-committed", unit=number, records=list(unit.records))
                 step.progress(f"{number} of {len(units)}")
@@ -288,7 +302,9 @@ class TargetWork:
         """From here on nobody but the server knows whether the unit was committed."""
         self.committed_units += 1
 
-    def _retry(self, step: Step, attempt: int, failure: StatementFailed) -> None:
+    def _retry(
+        self, conn: psycopg.Connection[Any], step: Step, attempt: int, failure: StatementFailed
+    ) -> None:
         self.committed_units = self._known_units  # the server itself said that it was not
         step.progress(f"waiting for a lock, attempt {attempt + 1}")
         self.workspace.say(
@@ -296,6 +312,7 @@ class TargetWork:
             Level.WARN,
             f"attempt {attempt} gave way: {failure.error.message}",
             place=failure.place,
+            holders=_lock_holders(conn),
         )
 
     def keep(self) -> None:
@@ -330,8 +347,27 @@ class TargetWork:
         return self.workspace.connect(self.url, "state", autocommit=True)
 
     def _check_lock(self) -> None:
-        assert self._lock is not None
-        check_lock(self._lock)
+        assert self.held is not None
+        self.held.check()
+
+    def _look(self) -> object:
+        """What a pause must not change."""
+        with self.workspace.connect(self.url, "verify", read_only=True) as conn:
+            row = self.table.find(conn, self.workspace.id)
+            return row and row.state, self._read(conn)[1]
+
+
+def _lock_holders(conn: psycopg.Connection[Any]) -> str | None:
+    """For people: whom the statement may have waited for. It has given up, so the server no longer says whom it did."""
+    try:
+        rows = conn.execute(query("lock_holders")).fetchall()
+    except psycopg.Error:
+        return None
+    names = [
+        f"process {pid} ({name or 'unnamed'}, role {role}{f', since {since:%H:%M:%S}' if since else ''})"
+        for pid, name, role, since in rows
+    ]
+    return f"open transactions that hold locks: {', '.join(names)}" if names else None
 
 
 def _notice_our_death(conn: psycopg.Connection[Any]) -> None:

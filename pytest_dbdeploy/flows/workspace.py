@@ -16,10 +16,11 @@ from ..db.access import server_user, temporary_roots
 from ..db.connect import connect
 from ..db.url import DatabaseUrl, is_embedded
 from ..errors import DbDeployError, StateError
-from ..journal import Journal
+from ..journal import RUNNING, VERDICT, Journal, RunningGate, death
+from ..last_words import LastWords
 from ..model import ExitStatus, GateRecord, Level, LogPhase, Mode, Outcome
-from ..reports import json_report, log_table
-from ..reports.artifacts import Artifacts, prune
+from ..reports import json_report, log_table, schema_comparison
+from ..reports.artifacts import JOURNAL, Artifacts, all_artifacts, prune
 from ..reports.log import DeploymentLog
 from ..reports.record import RunRecord
 from ..secret import redactor
@@ -43,10 +44,13 @@ class Workspace:
         self.artifacts = Artifacts.create(settings.artifacts, environment)
         self.id = self.artifacts.deployment_id
         self.journal = Journal(self.artifacts.path("journal.jsonl"))
+        self.running_gate = RunningGate(self.artifacts.directory)
         self.log = DeploymentLog(self.artifacts.path("deployment.log"), self.id, settings.log.level)
         self.record = RunRecord(self.id, environment, mode, self.artifacts.directory)
         self.record.samples = settings.reports.samples
         self.stack = contextlib.ExitStack()
+        self.stack.callback(self.running_gate.close)
+        self._last_words: LastWords | None = None
         # The journal first: a step is on disk before anybody else hears of it. What listened before (the terminal) comes last.
         steps.listeners[:0] = [self.journal, self.record.phases, self.log]
         self.journal.append("session-started", deploymentId=self.id, environment=environment, mode=str(mode))
@@ -74,11 +78,40 @@ class Workspace:
     def say(self, phase: LogPhase, level: Level, text: str, **metadata: Any) -> None:
         self.steps.message(phase, level, text, **metadata)
 
+    def promise_last_words(self, deployment_id: str) -> None:
+        """From now until the verdict a death of this process leaves the deployment unfinished: then the terminal is told."""
+        words = (
+            f"deployment {deployment_id} is unfinished, its target may be changed\n"
+            f"  finish it: pytest --dbdeploy-resume={deployment_id}\n"
+            f"  or undo it: pytest --dbdeploy-rollback={deployment_id}"
+        )
+        with contextlib.suppress(OSError):  # no process to be had: the next session says it all the same
+            self._last_words = LastWords(words, self.artifacts.path(RUNNING))
+            self.stack.callback(self._last_words.take_back)
+
+    def notice_deaths(self) -> list[str]:
+        """Sessions that died since the last one that came to its end, and never wrote to the target: each is told once."""
+        notes = []
+        for artifacts in all_artifacts(self.settings.artifacts, self.record.environment):
+            if artifacts.deployment_id == self.id:
+                continue
+            if not artifacts.unfinished:
+                break
+            died = death(artifacts.directory)
+            if died is not None and not died.touched:
+                notes.append(f"{artifacts.deployment_id} died {died.when:%Y-%m-%d %H:%M}, target untouched")
+                notes += [f"it died during {died.during}"] if died.during else []
+                with contextlib.suppress(StateError):
+                    Journal(artifacts.path(JOURNAL)).finish(by=self.id)
+        return notes
+
     def finish(self, outcome: Outcome, status: ExitStatus) -> None:
         """The verdict stands; nothing changes it any more."""
         self.record.finish(outcome, status)
+        if self._last_words is not None:
+            self._last_words.take_back()
         try:
-            self.journal.append("verdict", outcome=str(outcome), exitStatus=int(status))
+            self.journal.append(VERDICT, outcome=str(outcome), exitStatus=int(status))
         except StateError as error:  # a full disk: what was decided stands all the same
             self.record.notes.append(error_text(error))
 
@@ -115,11 +148,11 @@ class Workspace:
 
     def _write_reports(self) -> None:
         record, write = self.record, self.artifacts.write_json
-        write("schema-comparison.json", {"changes": record.changes, "notCompared": record.not_compared})
+        write(schema_comparison.NAME, schema_comparison.build(record))
         write("evidence.json", record.evidence)
         if record.plan is not None:
             write("plan.json", record.plan)
-        write("report.json", json_report.build(record))
+        json_report.write(record, self.artifacts)
 
     def _write_log_table(self, url: DatabaseUrl | None) -> None:
         if url is None or not self.settings.log.table:

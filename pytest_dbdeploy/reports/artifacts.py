@@ -76,7 +76,7 @@ class Artifacts:
     def write_json(self, name: str, data: object) -> Path:
         """Writes ``data`` redacted, with mode 0600, whole or not at all. OSError goes through."""
         path = self.path(name)
-        jsonfile.write_atomically(path, jsonfile.encode(data, indent=2) + b"\n")
+        jsonfile.write_atomically(path, jsonfile.encode_lines(data) + b"\n")
         return path
 
     def keep_json(self, name: str, data: object) -> Path:

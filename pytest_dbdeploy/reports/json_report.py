@@ -19,8 +19,13 @@ NAME = "report.json"
 
 def build(record: RunRecord) -> dict[str, Any]:
     """The report, redacted. A record without an outcome is that of an internal error: nothing was deployed."""
+    safe: dict[str, Any] = jsonfile.safe(_report(record))
+    return safe
+
+
+def _report(record: RunRecord) -> dict[str, Any]:
     finished = record.finished
-    report = {
+    return {
         "schemaVersion": SCHEMA_VERSION,
         "deploymentId": record.deployment_id,
         "environment": record.environment,
@@ -46,18 +51,16 @@ def build(record: RunRecord) -> dict[str, Any]:
         "nextCommands": record.next_commands,
         "findings": [_finding(finding, record.samples) for finding in record.findings],
     }
-    safe: dict[str, Any] = jsonfile.safe(report)
-    return safe
 
 
 def write(record: RunRecord, artifacts: Artifacts) -> Path:
     """Writes ``report.json``, whole or not at all. OSError goes through."""
-    return artifacts.write_json(NAME, build(record))
+    return artifacts.write_json(NAME, _report(record))
 
 
-def schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) of report.json."""
-    text = resources.files(__package__).joinpath("schema", "report.schema.json").read_text(encoding="utf-8")
+def schema(name: str = "report") -> dict[str, Any]:
+    """The JSON Schema (2020-12) of ``<name>.json``: report or schema-comparison."""
+    text = resources.files(__package__).joinpath("schema", f"{name}.schema.json").read_text(encoding="utf-8")
     loaded: dict[str, Any] = json.loads(text)
     return loaded
 
@@ -99,8 +102,14 @@ def _decision(record: RunRecord) -> dict[str, Any] | None:
 
 
 def _gate(gate: GateRecord, samples: str) -> dict[str, Any]:
-    message = None if gate.message is None else presentable(gate.message, samples)
-    return {**as_json(gate), "durationSeconds": round(gate.duration_seconds, 3), "message": message}
+    return {
+        "nodeid": gate.nodeid,
+        "phase": gate.phase,
+        "severity": gate.severity,
+        "outcome": gate.outcome,
+        "durationSeconds": round(gate.duration_seconds, 3),
+        "message": None if gate.message is None else presentable(gate.message, samples),
+    }
 
 
 def _evidence(evidence: StatementEvidence, samples: str) -> dict[str, Any]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..compare.matrix import Row
 from ..model import (
     Backup,
     Change,
@@ -60,6 +61,21 @@ class RollbackRecord:
     performed: bool = False
     verified: bool | None = None
     rows_written: RowsWritten = field(default_factory=RowsWritten)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What ``--dbdeploy-compare`` found. ``transport``: hub or direct. ``databases``: name, server, serverVersion, standby.
+
+    ``changes``: from the first database to each of the others, by the other's name. ``matrix``: the objects that differ between
+    any two. ``ignored``: each rule of ``compare.ignore`` (kind, prop, name) with the number of ``changes`` that it left out.
+    """
+
+    transport: str
+    databases: Sequence[Mapping[str, Any]]
+    changes: Mapping[str, Sequence[Change]]
+    matrix: Sequence[Row]
+    ignored: Sequence[Mapping[str, Any]]
 
 
 class Phases:
@@ -152,6 +168,7 @@ class RunRecord:
     gates: list[GateRecord] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     not_compared: list[NotCompared] = field(default_factory=list)
+    comparison: Comparison | None = None
     evidence: list[StatementEvidence] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     backup: Backup | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 import time
 from collections.abc import Callable
@@ -16,6 +17,7 @@ _INDENT = " " * (_NAME_WIDTH + 3)
 _SIGN_OF_LIFE = 10.0
 _LIVE_EVERY = 0.1
 _WIDEST = 120
+_NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
 class Writer(Protocol):
@@ -83,7 +85,8 @@ class TerminalReport:
         if self._verbosity < 0 or since < (_LIVE_EVERY if live else _SIGN_OF_LIFE):
             return
         self._said[id(step)] = now
-        line = _line(step.name, f"{redact_text(text)} … {_seconds(now - self._started.get(id(step), now))}")
+        seconds = _seconds(now - self._started.get(id(step), now)).replace(_NO_BREAK, " ")
+        line = _line(step.name, f"{redact_text(text)} … {seconds}")
         if live:
             self._writer.write_live(line)
         else:
@@ -95,7 +98,7 @@ class TerminalReport:
         failed = step.status == "failed"
         if self._verbosity < 0 and not failed:
             return
-        first, *rest = redact_text(step.text).strip().splitlines() or [""]
+        first, *rest = redact_text(step.brief or step.text).strip().splitlines() or [""]
         word = {"failed": "FAILED", "skipped": "skipped"}.get(step.status, "")
         text = ": ".join(filter(None, (word, first)))
         text = f"{text}, {_seconds(step.seconds)}" if text else _seconds(step.seconds)
@@ -114,17 +117,31 @@ class TerminalReport:
             self._writer.write_line(line, **markup)
 
     def _wrapped(self, first: str, rest: list[str]) -> list[str]:
-        """Long lines go on below the text; URLs and paths are not broken, they are there to be copied."""
-        width = min(max(self._writer.width, 60), _WIDEST) - 1
-        wrap = textwrap.TextWrapper(
-            width,
-            subsequent_indent=_INDENT,
-            break_long_words=False,
-            break_on_hyphens=False,
-            drop_whitespace=True,
-        )
-        lines = wrap.wrap(first) if len(first) > width else [first]
-        return lines + [f"{_INDENT}{line}" for line in rest]
+        """Long lines go on below the text."""
+        width = min(self._writer.width, _WIDEST)
+        return [
+            part for line in (first, *(_INDENT + r for r in rest)) for part in wrapped(line, width, _INDENT)
+        ]
+
+
+_COMMAND = re.compile(r"\b(?:pytest|dbdeploy|psql|pg_restore) -\S+(?: -\S+)*")
+
+
+def wrapped(line: str, width: int, indent: str | None = None) -> list[str]:
+    """``line`` on lines shorter than ``width``, which go on at ``indent`` (None: two columns further in).
+
+    What is there to be copied is never broken: commands, paths, URLs, IDs.
+    """
+    width = max(width, 60) - 1
+    if len(line) <= width:
+        return [line.replace(_NO_BREAK, " ")]
+    if indent is None:
+        indent = " " * (len(line) - len(line.lstrip()) + 2)
+    whole = _COMMAND.sub(lambda command: command[0].replace(" ", _NO_BREAK), line)
+    lines = textwrap.wrap(
+        whole, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+    return [part.replace(_NO_BREAK, " ") for part in lines]
 
 
 def _line(name: str, text: str) -> str:
@@ -132,4 +149,5 @@ def _line(name: str, text: str) -> str:
 
 
 def _seconds(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds < 100 else f"{int(seconds) // 60} min {int(seconds) % 60} s"
+    text = f"{seconds:.1f} s" if seconds < 100 else f"{int(seconds) // 60} min {int(seconds) % 60} s"
+    return text.replace(" ", _NO_BREAK)

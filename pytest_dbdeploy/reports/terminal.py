@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..jsonfile import redact_text
 from ..model import Change, ChangeType, GateOutcome, Mode, Outcome, Plan, Severity
+from . import schema_comparison
 from .record import RunRecord
 from .samples import presentable
 from .step_lines import ReporterWriter, TerminalReport, Writer
@@ -33,7 +34,9 @@ __all__ = [
 _MOST = 10
 _SIGN = {"added": "+", "removed": "-", "modified": "~", "renamed": ">"}
 _LABEL = {"database": "target", "app_url": "application"}
-_WITH_CHANGES = {Outcome.DEPLOYED, Outcome.DRY_RUN, Outcome.DIFFERENT}
+_WITH_CHANGES = {Outcome.DEPLOYED: "changes", Outcome.DRY_RUN: "changes", Outcome.DIFFERENT: "differences"}
+# What the list of differences says already.
+_SCHEMA_GATE = "dbdeploy/compare/test_schema.py::"
 _GOOD = {
     Outcome.DEPLOYED,
     Outcome.NOTHING_TO_DEPLOY,
@@ -69,6 +72,8 @@ def header(settings: Settings, plan: Plan | None) -> list[str]:
         shown = " ".join(filter(None, (values.get(name), f"({source})" if source else None)))
         lines.append(_entry(_LABEL.get(name, name), shown))
     if plan is not None:
+        if plan.last_deployment is not None:
+            lines.append(_entry("last", plan.last_deployment))
         lines.append(_entry("migrations", plan_line(plan)))
         if plan.git is not None:
             lines.append(_entry("code", _code(plan)))
@@ -203,10 +208,16 @@ def verdict(record: RunRecord) -> str:
         Outcome.INTERRUPTED: f"INTERRUPTED: {name} "
         + ("was rolled back first, verified" if undone else "is untouched"),
         Outcome.EQUAL: f"EQUAL: {name}",
-        Outcome.DIFFERENT: f"DIFFERENT: {name}, {_count(len(record.changes), 'difference')}",
+        Outcome.DIFFERENT: f"DIFFERENT: {name}{_differences(record)}",
     }
     outcome = record.outcome
     return redact_text(texts[outcome] if outcome is not None else f"INTERNAL ERROR: {aborted}")
+
+
+def _differences(record: RunRecord) -> str:
+    """How many objects differ; where none does, rows do, or something could not be compared: the reasons say what."""
+    count = len(record.comparison.matrix) if record.comparison else len(record.changes)
+    return f", {_count(count, 'difference')}" if count else ""
 
 
 def markup(record: RunRecord) -> dict[str, bool]:
@@ -221,8 +232,11 @@ def summary(record: RunRecord) -> list[str]:
     """The final section; its first line is the verdict."""
     lines = [f"{verdict(record)} ({record.seconds:.1f} s)"]
     lines += _reasons(record) + _warnings(record)
-    if record.outcome in _WITH_CHANGES:
-        lines += _section("changes", (_change(change) for change in record.changes))
+    if record.comparison is not None and len(record.comparison.databases) > 2:
+        if record.comparison.matrix:
+            lines += _section("which differ", schema_comparison.matrix_lines(record.comparison), most=None)
+    elif record.outcome in _WITH_CHANGES:
+        lines += _section(_WITH_CHANGES[record.outcome], (_change(change) for change in record.changes))
     lines += _section("what stands where", record.what_stands_where, most=None)
     lines += _section("notes", dict.fromkeys(record.notes), most=None)
     lines += _section(
@@ -237,17 +251,27 @@ def summary(record: RunRecord) -> list[str]:
 def _reasons(record: RunRecord) -> list[str]:
     if record.decision is None or record.outcome in _GOOD:
         return []
-    texts = []
+    gates: dict[str, list[str]] = {}
     for reason in record.decision.reasons:
+        if record.outcome is Outcome.DIFFERENT and (reason.gate or "").startswith(_SCHEMA_GATE):
+            continue
         first = (reason.message.splitlines() or [""])[0]
-        texts.append(f"{reason.gate}\n      {first}" if reason.gate else first)
-    return _section("why", texts)
+        # Gates that fail for one reason are one entry, whether they failed or ended with an error.
+        same = first.removeprefix("failed: ").removeprefix("ended with an error: ")
+        gates.setdefault(same if ": " in first else f"{first} {reason.gate}", []).append(
+            f"{reason.gate}\n  {first}" if reason.gate else first
+        )
+    return _section("why", (texts[0] + _and_more(len(texts) - 1) for texts in gates.values()))
+
+
+def _and_more(number: int) -> str:
+    return f"\n  and {_count(number, 'more gate')} for the same reason, see report.json" if number else ""
 
 
 def _warnings(record: RunRecord) -> list[str]:
     warned = [gate for gate in record.gates if gate.outcome is GateOutcome.WARNED]
     return _section(
-        "warnings", (f"{g.nodeid}\n      {((g.message or '').splitlines() or [''])[0]}" for g in warned)
+        "warnings", (f"{g.nodeid}\n  {((g.message or '').splitlines() or [''])[0]}" for g in warned)
     )
 
 
@@ -272,7 +296,8 @@ def next_commands(record: RunRecord) -> list[str]:
         case Outcome.ROLLBACK_FAILED, _:
             return [f"once the reason is gone:\n  {back}"]
         case ((Outcome.ABORTED | Outcome.ROLLED_BACK | Outcome.INTERRUPTED), (Mode.DEPLOY | Mode.DRY_RUN)):
-            return [f"to try it on a clone:\n  {deploy} --dbdeploy-dry-run"]
+            first = "" if record.outcome is Outcome.INTERRUPTED else "once that is corrected, "
+            return [f"{first}to try it on a clone only:\n  {deploy} --dbdeploy-dry-run"]
         case Outcome.ABORTED, Mode.ROLLBACK:
             return [f"once the reason is gone:\n  {back}"]
         case Outcome.ABORTED, Mode.RESUME:
@@ -288,7 +313,8 @@ def _section(title: str, lines: Iterable[str], *, most: int | None = _MOST) -> l
     every = list(lines)
     if not every:
         return []
-    shown = every if most is None else every[:most]
+    # "and 1 more" would take the line that the one more takes.
+    shown = every if most is None or len(every) <= most + 1 else every[:most]
     out = [f"  {title}"]
     for text in shown:
         out += [f"    {line}" for line in text.splitlines()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import importlib
 import sys
 from collections.abc import Generator, Iterable, Iterator
@@ -32,6 +33,7 @@ class GateCollection:
         self.order: list[
             tuple[str, str]
         ] = []  # of the selected ones: (node id as reported, node id in the universe)
+        self.items: list[pytest.Item] = []
         self.problems: list[str] = []
         self._folder = functools.cache(self._find_folder)
 
@@ -40,6 +42,9 @@ class GateCollection:
         self, collector: pytest.Collector
     ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
         report = yield
+        error = getattr(getattr(report, "call", None), "excinfo", None)
+        if error is not None and isinstance(error.value, KeyboardInterrupt):
+            raise error.value  # pytest 8.2 takes Ctrl-C for an error of the file that is being read
         if isinstance(collector, pytest.Session):
             if report.passed:
                 built_in = (
@@ -77,6 +82,7 @@ class GateCollection:
             # Where the package is installed is nobody's business: without this, -v shows "<- ../../site-packages/...".
             _, line, domain = item.location
             item.location = (gate.nodeid.partition("::")[0], line, domain)
+            _without_autouse(item)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -91,10 +97,19 @@ class GateCollection:
         self.settle(session)
 
     def settle(self, session: pytest.Session) -> None:
-        """Sorts by phase after everybody else has sorted; within a phase the order stays."""
+        """Sorts by phase after everybody else has sorted; within a phase the order stays. What a plugin has added is a gate too."""
         phases = self.scope.phases
+        session.items[:] = [item for item in session.items if self.phase_of(item) in phases]
+        for gate in map(self._gate, session.items):
+            self.universe.setdefault(gate.nodeid, gate)
         session.items.sort(key=lambda item: phases.index(self.phase_of(item)))
         self.order = [(item.nodeid, self._gate(item).nodeid) for item in session.items]
+        self.items = list(session.items)
+        gc.freeze()  # all this lives as long as the session: the garbage collector need not walk over it again and again
+
+    def restore(self, session: pytest.Session) -> None:
+        """What another plugin has made of the gates after they were sorted does not count: phases would mix."""
+        session.items[:] = self.items
 
     def phase_of(self, item: pytest.Item) -> Phase:
         return self._gate(item).phase
@@ -142,6 +157,19 @@ def _marker_problems(item: pytest.Item) -> Iterator[str]:
                 yield f"{item.nodeid}: marker dbdeploy has no keyword {key!r}: phase=, severity="
             elif value not in allowed[key]:
                 yield f"{item.nodeid}: marker dbdeploy: {key}={value!r} is none of {', '.join(allowed[key])}"
+
+
+def _without_autouse(item: pytest.Item) -> None:
+    """An application's autouse fixtures are for its tests (pytest-django's recipe creates a test database): not for built-in gates."""
+    info = getattr(item, "_fixtureinfo", None)
+    if info is None:
+        return
+    foreign = {
+        name
+        for name, definitions in info.name2fixturedefs.items()
+        if not definitions[-1].func.__module__.startswith((f"{_PACKAGE.partition('.')[0]}.", "_pytest."))
+    }
+    item.fixturenames[:] = [name for name in item.fixturenames if name not in foreign]  # type: ignore[attr-defined]  # a Function has them
 
 
 def _outermost(paths: Iterable[Path]) -> list[Path]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,13 @@ from ..invocation import Action
 from ..model import ExitStatus, Phase
 from ..secret import redactor
 from ..steps import Steps
-from . import junit, narrowing, signals, terminal
+from . import handles, junit, narrowing, signals, terminal
+from .blame import blame
 from .collection import GateCollection
 from .conductor import Conductor
+from .debugging import Debugging
 from .execution import GateExecution
+from .exits import ExitGuard
 from .ledger import GateLedger
 from .source import SessionSource, session_source
 from .state import STATE, GateState
@@ -42,7 +47,9 @@ class Controller:
         self.ended = False
         self.interrupted = False
         self.why: str | None = None
+        self.lost: str | None = None  # why there may be no workers left
         self.status: int | None = None
+        self.exits = ExitGuard(self)
 
     @property
     def distributed(self) -> bool:
@@ -68,6 +75,8 @@ class Controller:
             self.ledger.add_problem(problem)
         state = self.config.stash[STATE] = GateState()
         if not self.distributed:
+            self.exits.install()
+            self.config.pluginmanager.register(Debugging(self), "dbdeploy-debugging")
             self.collection = GateCollection(self.config, self.source.scope(tuple(self.flow.phases)))
             self.config.pluginmanager.register(self.collection, "dbdeploy-collection")
             self.config.pluginmanager.register(GateExecution(state), "dbdeploy-execution")
@@ -82,7 +91,9 @@ class Controller:
         return path
 
     def pytest_report_header(self) -> list[str]:
-        return self.flow.header() if self.flow is not None and self.prepared else []
+        if self.flow is None or not self.prepared:
+            return []
+        return terminal.header(self.config, self.flow.header())
 
     # -- gates
 
@@ -91,6 +102,7 @@ class Controller:
         if self.distributed:
             return None  # the scheduler calls the conductor
         assert self.collection is not None
+        self.collection.restore(session)
         self.gates_known(self.collection)
         while (phase := self.advance()) is not None:
             items = [item for item in session.items if self.collection.phase_of(item) is phase]
@@ -99,12 +111,19 @@ class Controller:
 
     def _run(self, session: pytest.Session, items: list[pytest.Item]) -> None:
         """The last item of a phase has no next one: then pytest tears everything down, session fixtures too, before the boundary."""
-        for item, following in itertools.zip_longest(items, items[1:]):
-            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-            if session.shouldfail:
-                raise session.Failed(session.shouldfail)
-            if session.shouldstop:
-                raise session.Interrupted(session.shouldstop)
+        started: Callable[[str], object] = getattr(self.flow, "gate_started", str)
+        try:
+            for item, following in itertools.zip_longest(items, items[1:]):
+                self.exits.enter(item)
+                started(item.nodeid)
+                item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+                if session.shouldfail:
+                    raise session.Failed(session.shouldfail)
+                if session.shouldstop:
+                    raise session.Interrupted(session.shouldstop)
+        finally:
+            self.exits.enter(None)
+            started("")
 
     def gates_known(self, collection: Any) -> None:
         """``collection``: this process's, or a worker's manifest; ``universe``, ``order`` and ``problems``."""
@@ -115,7 +134,8 @@ class Controller:
 
     def advance(self) -> Phase | None:
         assert self.conductor is not None
-        return self.conductor.advance()
+        with self.exits.turn:
+            return self.conductor.advance()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -133,17 +153,19 @@ class Controller:
 
     # -- end
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Also called for pytest.exit(), and for xdist's own Interrupted, which only says that something else stopped the run."""
+        signals.session_ends()
         self.why = self.why or str(excinfo.value) or type(excinfo.value).__name__
         if isinstance(excinfo.value, KeyboardInterrupt) and not type(excinfo.value).__module__.startswith(
             "xdist."
         ):
             self.interrupted = True
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        text = (str(excinfo.value).splitlines() or [""])[0]
-        self.why = self.why or f"internal error: {excinfo.typename}: {text}"
+        self.why = self.why or f"internal error: {blame(excinfo.value)}"
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
@@ -151,6 +173,7 @@ class Controller:
             self.why
             or session.shouldfail
             or session.shouldstop
+            or self.lost
             or f"the session ended early (status {int(exitstatus)})"
         )
         self.end(str(why))
@@ -161,7 +184,7 @@ class Controller:
         if self.flow is None:
             return
         # A signal that comes before the section is open leads back here, by pytest_unconfigure.
-        with signals.uninterrupted(final=True):
+        with signals.uninterrupted(final=True), self.exits.turn:
             if self.ended:
                 return
             self.ended = True
@@ -184,6 +207,8 @@ class Controller:
         try:
             if dsession is not None and dsession.nodemanager is not None:
                 dsession.nodemanager.teardown_nodes()
+            elif threading.current_thread() is not threading.main_thread():
+                handles.close_all()  # fixtures belong to the main thread, which is still in a gate
             elif hasattr(self.session, "_setupstate"):
                 self.session._setupstate.teardown_exact(None)
         except (Exception, pytest.fail.Exception, pytest.skip.Exception, pytest.exit.Exception) as error:  # noqa: BLE001 - a gate's teardown may raise anything
@@ -194,12 +219,25 @@ class Controller:
             return status if self.flow is None else int(ExitStatus.ROLLBACK_FAILED)
         return status if status in _KEPT else int(self.flow.exit_status)
 
+    def final_status(self, status: int, *, failed: bool) -> int:
+        """Of the process. ``failed``: another plugin's error came out of the session. Whatever plugins set after us plays no part."""
+        if not self.prepared:  # interrupted, or refused: the flow has no verdict
+            return int(ExitStatus.INTERNAL_ERROR) if failed else status
+        if failed or self.status is None:
+            return self._status(int(ExitStatus.INTERNAL_ERROR) if failed else status)
+        return self.status
+
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        terminal.summary(terminalreporter, self.summary())
+        terminal.summary(terminalreporter, self.summary(), self._markup())
         self.summarized = True
 
     summarized = False
+
+    def _markup(self) -> dict[str, bool]:
+        """How the verdict looks, if the flow has a taste."""
+        markup: dict[str, bool] = getattr(self.flow, "markup", {})
+        return markup
 
     def summary(self) -> list[str]:
         if self.flow is None or not self.prepared:
@@ -213,11 +251,12 @@ class Controller:
             self.end(self.why or "the session could not start")
             reporter = self.config.pluginmanager.getplugin("terminalreporter")
             if not self.summarized and reporter is not None:
-                terminal.summary(reporter, self.summary())
+                terminal.summary(reporter, self.summary(), self._markup())
             path, written = self._junit_path(), getattr(self.config.option, "xmlpath", None)
             if path is not None and written:
                 junit.copy_to(self.config, path, Path(written))
         except DbDeployError as error:  # a flow that breaks its promise not to raise
             raise pytest.UsageError(str(error)) from None
         finally:
+            self.exits.restore()
             signals.restore()

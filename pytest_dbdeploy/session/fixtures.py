@@ -16,8 +16,8 @@ _WHERE = {
     "plan": "in every phase of a deployment",
     "target": "in every phase of a deployment, when the target can be reached",
     "sandbox": "from phase sandbox on, when there is something to deploy",
-    "hub": "from phase sandbox on, and in a comparison",
-    "changes": "from phase sandbox on, and in a comparison",
+    "hub": "from phase sandbox on, when there is something to deploy",
+    "changes": "from phase sandbox on, when there is something to deploy",
     "evidence": "from phase sandbox on, when there is something to deploy",
     "app": "in every phase of a deployment",
     "checks": "in the built-in gates",
@@ -38,6 +38,8 @@ def _value(request: pytest.FixtureRequest, name: str) -> Any:
         plan = state.values.get("plan")
         if name == "target" and plan is not None and plan.target_error:
             _fail(plan.target_error)
+        if name == "hub" and state.values.get("hub_error"):
+            _fail(f"there is no hub: {state.values['hub_error']}")
         _fail(f"{request.fixturename} is not available in phase {state.phase}: it is there {_WHERE[name]}")
     return value
 
@@ -49,14 +51,20 @@ def _fail(message: str) -> NoReturn:
 
 @pytest.fixture(scope="session")
 def dbdeploy_plan(request: pytest.FixtureRequest) -> Plan:
-    """What would be deployed: environment, pending migrations with their statements, relations of the target at planning time."""
+    """What would be deployed: the environment, the pending migrations with
+    their statements, the relations of the target at planning time.
+    """
     plan: Plan = _value(request, "plan")
     return plan
 
 
 @pytest.fixture(scope="session")
 def dbdeploy_target(request: pytest.FixtureRequest) -> Iterator[Database]:
-    """The target database, read only: ``.url``, ``.connect()``, ``.fetch(sql, params)``, ``.scalar(sql, params)``."""
+    """The target database, read only.
+
+    It has ``.url``, ``.connect()``, ``.fetch(sql, params)`` (a list of dicts)
+    and ``.scalar(sql, params)`` (one value).
+    """
     from .handles import Database
 
     with Database(_value(request, "target"), name="target", read_only=True) as database:
@@ -65,9 +73,11 @@ def dbdeploy_target(request: pytest.FixtureRequest) -> Iterator[Database]:
 
 @pytest.fixture(scope="session")
 def dbdeploy_sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
-    """The clone: ``.before`` as it was (read only), ``.after`` migrated (what a gate writes there is undone at its end).
+    """The clone of the target: ``.before`` as it was, ``.after`` migrated.
 
-    Each has ``.url``, ``.connect()``, ``.fetch(sql, params)``, ``.scalar(sql, params)``.
+    Each has ``.url``, ``.connect()``, ``.fetch(sql, params)`` and
+    ``.scalar(sql, params)``. ``.before`` is read only; what a gate writes to
+    ``.after`` is undone at its end.
     """
     from .handles import Database, Sandbox
 
@@ -81,7 +91,10 @@ def dbdeploy_sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="session")
 def dbdeploy_hub(request: pytest.FixtureRequest) -> Iterator[Database]:
-    """A database in which target and sandboxes are visible as postgres_fdw foreign schemas, named ``<database>__<schema>``."""
+    """A database that sees target and sandboxes at once, to compare them.
+
+    They are postgres_fdw foreign schemas, named ``<database>__<schema>``.
+    """
     from .handles import Database
 
     with Database(_value(request, "hub"), name="hub", read_only=False) as database:
@@ -90,19 +103,26 @@ def dbdeploy_hub(request: pytest.FixtureRequest) -> Iterator[Database]:
 
 @pytest.fixture(scope="session")
 def dbdeploy_changes(request: pytest.FixtureRequest) -> tuple[Change, ...]:
-    """The schema changes that the migrations make, with the rule and severity that judge each."""
+    """The schema changes that the migrations make, each with the rule and
+    severity that judge it.
+    """
     return tuple(_value(request, "changes"))
 
 
 @pytest.fixture(scope="session")
 def dbdeploy_evidence(request: pytest.FixtureRequest) -> tuple[StatementEvidence, ...]:
-    """What each statement of the migrations did on the clone: locks, rewrites, scans, seconds, rows, errors."""
+    """What each statement of the migrations did on the clone: locks,
+    rewrites, scans, seconds, rows, errors.
+    """
     return tuple(_value(request, "evidence"))
 
 
 @pytest.fixture(scope="session")
 def dbdeploy_app(request: pytest.FixtureRequest) -> Iterator[App]:
-    """An HTTP client for the environment's application: ``.url`` (None when none is configured), ``.get(path)``."""
+    """An HTTP client for the environment's application.
+
+    It has ``.url`` (None when none is configured) and ``.get(path)``.
+    """
     from .handles import App
 
     settings = _value(request, "app")

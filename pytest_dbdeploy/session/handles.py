@@ -45,8 +45,7 @@ class Database:
 
     def __exit__(self, *_: object) -> None:
         _open.remove(self)
-        self.end_of_gate()
-        _close(self._of_phase)
+        self.close()
 
     def connect(self) -> psycopg.Connection[tuple[Any, ...]]:
         """A connection of one's own, closed when the gate ends (when the phase ends, if a session or module fixture opened it)."""
@@ -99,6 +98,18 @@ class Database:
             self._of_gate.append(self._shared)
             self._shared = None
         _close(self._of_gate)
+
+    def end_transactions(self) -> None:
+        """Read only, so that nothing is lost."""
+        for connection in (self._shared, *self._of_gate, *self._of_phase):
+            if self._read_only and connection is not None:
+                with contextlib.suppress(Exception):  # in a block of its own, or broken
+                    connection.rollback()
+
+    def close(self) -> None:
+        """No connection is left."""
+        self.end_of_gate()
+        _close(self._of_phase)
 
 
 def _close(connections: list[psycopg.Connection[tuple[Any, ...]]]) -> None:
@@ -173,3 +184,15 @@ def end_of_gate() -> None:
     """After each gate, its own fixtures torn down: no connection of it is left."""
     for database in _open:
         database.end_of_gate()
+
+
+def close_all() -> None:
+    """Gates do not end by themselves: no connection of any is left."""
+    for database in _open:
+        database.close()
+
+
+def end_transactions() -> None:
+    """Nobody else waits for a gate that a person looks into."""
+    for database in _open:
+        database.end_transactions()

@@ -17,6 +17,7 @@ from ..model import Level, LogPhase
 from ..steps import Step
 
 CLASS = "dbdeploy"
+_STEP = f"{CLASS}::"
 
 
 def junit_files(config: pytest.Config) -> list[Any]:
@@ -29,7 +30,7 @@ def junit_files(config: pytest.Config) -> list[Any]:
 
 
 def is_step(report: pytest.TestReport) -> bool:
-    return report.nodeid.startswith(f"{CLASS}::")
+    return report.nodeid.startswith(_STEP)
 
 
 class StepReports:
@@ -100,11 +101,7 @@ def write_also(config: pytest.Config, path: Path) -> None:
     """The same JUnit file in the artifacts, also without ``--junitxml``. Call it before the first gate runs."""
     if junit_files(config):
         return  # copied at the end: gathering the same reports twice costs time
-    from _pytest.junitxml import LogXML
-
-    class ArtifactsXML(LogXML):
-        def pytest_terminal_summary(self) -> None:  # type: ignore[override]  # pluggy passes what is named
-            """Where the artifacts are is said elsewhere."""
+    from .junit_artifact import ArtifactsXML
 
     suite, family = config.getini("junit_suite_name"), config.getini("junit_family")
     xml = ArtifactsXML(str(path), config.option.junitprefix, suite, family=family)

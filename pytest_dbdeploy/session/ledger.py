@@ -49,6 +49,9 @@ class GateLedger:
         self._selected: set[str] = set()
         self._ids: dict[str, str] = {}
         self._entries: dict[str, _Entry] = {}
+        self._records: dict[
+            str, GateRecord
+        ] = {}  # as of the last boundary; what was reported since is not in it
 
     def universe(
         self, gates: Iterable[Gate], order: Sequence[tuple[str, str]], require: Iterable[str] = ()
@@ -57,6 +60,7 @@ class GateLedger:
         self._gates = tuple(gates)
         self._ids = dict(order)
         self._selected = set(self._ids.values())
+        self._records.clear()
         names = [gate.nodeid for gate in self._gates]
         for glob in require:
             if not any(
@@ -83,10 +87,13 @@ class GateLedger:
     def report(self, report: pytest.TestReport) -> None:
         """One report of a gate: setup, call or teardown; or of the crash of its worker."""
         nodeid = self._ids.get(report.nodeid, report.nodeid)
+        self._records.pop(nodeid, None)
         if report.outcome == "rerun":  # type: ignore[comparison-overlap]  # pytest-rerunfailures sets it
             self._entries.pop(nodeid, None)
             return
-        entry = self._entries.setdefault(nodeid, _Entry())
+        entry = self._entries.get(nodeid)
+        if entry is None:
+            entry = self._entries[nodeid] = _Entry()
         entry.seconds += getattr(report, "duration", 0.0) or 0.0
         outcome = _outcome(report)
         if outcome is None or (entry.outcome is not None and _RANK[outcome] <= _RANK[entry.outcome]):
@@ -103,11 +110,16 @@ class GateLedger:
         return tuple(self._record(gate) for gate in self._gates if gate.phase is phase)
 
     def _record(self, gate: Gate) -> GateRecord:
-        entry = self._entries.get(gate.nodeid, _Entry())
+        known = self._records.get(gate.nodeid)
+        if known is not None:
+            return known
+        entry = self._entries.get(gate.nodeid) or _Entry()
         outcome = entry.outcome
         if outcome is None:
             outcome = GateOutcome.NOT_RUN if gate.nodeid in self._selected else GateOutcome.DESELECTED
-        return GateRecord(gate.nodeid, gate.phase, gate.severity, outcome, entry.seconds, entry.message)
+        record = GateRecord(gate.nodeid, gate.phase, gate.severity, outcome, entry.seconds, entry.message)
+        self._records[gate.nodeid] = record
+        return record
 
 
 def _outcome(report: pytest.TestReport) -> GateOutcome | None:
@@ -115,7 +127,7 @@ def _outcome(report: pytest.TestReport) -> GateOutcome | None:
     expected_to_fail = hasattr(report, "wasxfail")
     if getattr(report, "dbdeploy_warned", None) is not None:
         return GateOutcome.WARNED
-    if report.failed:
+    if report.failed or hasattr(report, "dbdeploy_failed"):
         if report.when == "???":  # type: ignore[comparison-overlap]  # xdist's report of a crash
             return GateOutcome.CRASHED
         return GateOutcome.FAILED if report.when == "call" else GateOutcome.ERROR
@@ -125,7 +137,8 @@ def _outcome(report: pytest.TestReport) -> GateOutcome | None:
         return (
             GateOutcome.NOT_APPLICABLE if hasattr(report, "dbdeploy_not_applicable") else GateOutcome.SKIPPED
         )
-    return GateOutcome.PASSED if report.when == "call" else None
+    # An outcome that only another plugin knows ("retried") is no evidence.
+    return GateOutcome.PASSED if report.passed and report.when == "call" else None
 
 
 def message_of(report: pytest.TestReport) -> str | None:
@@ -133,7 +146,7 @@ def message_of(report: pytest.TestReport) -> str | None:
     warned: str | None = getattr(report, "dbdeploy_warned", None)
     if warned is not None:
         return warned
-    if report.passed:
+    if report.passed and report.longrepr is None:
         return None
     longrepr: Any = report.longrepr
     if report.skipped:

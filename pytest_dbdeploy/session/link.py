@@ -51,8 +51,10 @@ class XdistHooks:
         kind, value = message
         if kind == "manifest":
             link.manifest = Manifest.load(value)
-        elif kind == "interrupted" and value:
-            self.controller.interrupted = True
+        elif kind == "stopped":
+            by_hand, why = value
+            self.controller.interrupted = self.controller.interrupted or by_hand
+            self.controller.why = self.controller.why or why
 
     def pytest_testnodeready(self, node: WorkerController) -> None:
         """A worker that joins late hears what the others have heard. Only now does it listen: what is sent earlier is lost."""
@@ -78,6 +80,8 @@ class XdistHooks:
         """Comes before the scheduler's ``remove_node``, for a worker that ended and for one that crashed."""
         if node in self.links:
             self.links[node].clean = error is None
+        if error:
+            self.controller.lost = f"worker {node.gateway.id} died, and no other took its place"
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config) -> PhasedScheduling:

@@ -105,6 +105,9 @@ class PhasedScheduling:
             manifest = self.hooks.links[first].manifest
             assert manifest is not None  # sent before the ids, over the same connection
             self._ids, self._first = ids, first
+            if ids != [reported for reported, _ in manifest.order]:
+                self.hooks.stop("another plugin changed the gates after they were sorted by phase")
+                return
             self.hooks.controller.gates_known(manifest)
             self._phases = [manifest.universe[original].phase for _, original in manifest.order]
             for node, others in list(self._collections.items())[1:]:

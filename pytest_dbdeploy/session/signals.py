@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..critical import check, install, pending, restore
+from ..critical import check, install, pending, raise_in_main_thread, restore, session_ends
 from ..critical import section as uninterrupted
 
-__all__ = ["check", "install", "pending", "restore", "uninterrupted"]
+__all__ = ["check", "install", "pending", "raise_in_main_thread", "restore", "session_ends", "uninterrupted"]

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import re
-from importlib import metadata
+import sys
+from collections.abc import Generator
 from typing import Any
 
 import pytest
 
 from ..errors import ConfigError
 from ..invocation import requested_action
-from . import hiding, narrowing
+from ..model import ExitStatus
+from ..secret import redactor
+from . import hiding, narrowing, versions
+from .blame import blame
 from .collection import GateCollection
 from .source import PHASES, session_source
 from .state import ACTION
 from .worker import INPUT, Worker
 
 _ONLY_INFORMATION = ("help", "version", "markers", "showfixtures", "show_fixtures_per_test", "cacheshow")
-_OLDEST_XDIST = (3, 7)
+
+_running: list[pytest.Config] = []  # the action session of this process
 
 
 def read_command_line(config: pytest.Config) -> bool:
@@ -31,6 +36,15 @@ def read_command_line(config: pytest.Config) -> bool:
         raise pytest.UsageError(str(error)) from None
     if action is None:
         return False
+    if _running:
+        raise pytest.UsageError(
+            "dbdeploy: a deployment is running in this process: a gate cannot start another"
+        )
+    # Here and not in _refuse: it has a main loop of its own, which starts a whole session at every change of a file.
+    if getattr(config.option, "looponfail", False):
+        raise pytest.UsageError("dbdeploy: --looponfail cannot be used with a deployment")
+    if not config.pluginmanager.hasplugin("python"):
+        raise pytest.UsageError("dbdeploy: gates are Python functions: leave -p no:python away")
     config.stash[ACTION] = action
     narrowing.ignore_ini_narrowing(config)
     hiding.clean_debug_log(config)
@@ -51,6 +65,7 @@ def configure(config: pytest.Config) -> None:
         return
     from .controller import Controller
 
+    config.pluginmanager.register(versions, "dbdeploy-versions")
     controller = Controller(config, action)
     config.pluginmanager.register(controller, "dbdeploy-controller")
     if config.pluginmanager.hasplugin("xdist"):
@@ -58,6 +73,46 @@ def configure(config: pytest.Config) -> None:
 
         hiding.hide_from_workers(config)
         config.pluginmanager.register(XdistHooks(controller), "dbdeploy-xdist")
+
+
+def whole_session(config: pytest.Config) -> Generator[None, Any, Any]:
+    """Around everything that pytest does in an action session: the last word on its exit status, whatever other plugins do."""
+    _running.append(config)
+    error: BaseException | None = None
+    status: Any = ExitStatus.INTERNAL_ERROR
+    try:
+        status = yield
+    except pytest.UsageError:
+        raise
+    except BaseException as raised:  # noqa: BLE001 - out of another plugin's last hooks, where pytest catches nothing
+        error = raised
+    finally:
+        _running.remove(config)
+    if hasattr(config, "workerinput"):
+        if error is not None:
+            raise error
+        return status
+    controller: Any = config.pluginmanager.getplugin("dbdeploy-controller")
+    lines: list[str] = []
+    if controller is not None:
+        if error is not None:
+            with contextlib.suppress(Exception):  # such as a closed stdout; the target comes first
+                controller.pytest_unconfigure()  # once more: the error may have kept it from being called
+            config.pluginmanager.unregister(
+                controller
+            )  # pytest may call everybody's once more, and nobody catches errors there
+        status = controller.final_status(int(status), failed=error is not None)
+        lines = controller.summary()
+    if error is not None:
+        _say(f"dbdeploy: internal error: {blame(error)}")
+    if error is not None or (not lines and status == ExitStatus.INTERNAL_ERROR):
+        _say(next((line for line in lines if line.strip()), "dbdeploy: nothing was deployed"))
+    return status if error is None or controller is not None else int(ExitStatus.INTERNAL_ERROR)
+
+
+def _say(text: str) -> None:
+    with contextlib.suppress(Exception):  # a gate may have closed stderr
+        sys.stderr.write(redactor.redact(text) + "\n")
 
 
 class CollectOnly:
@@ -88,25 +143,18 @@ def _refuse(config: pytest.Config) -> None:
             "leave it away (gates.paths in dbdeploy.yaml says where gates are)"
         )
     option = config.option
-    if getattr(option, "looponfail", False):
-        raise pytest.UsageError("dbdeploy: --looponfail cannot be used with a deployment")
     if getattr(option, "dist", "no") == "each":
         raise pytest.UsageError(
             "dbdeploy: --dist=each runs every gate in every worker; use --dist=load or another mode"
         )
-    if getattr(option, "dist", "no") != "no" and _version("pytest-xdist") < _OLDEST_XDIST:
-        raise pytest.UsageError(
-            f"dbdeploy: pytest-xdist {metadata.version('pytest-xdist')} is too old: 3.7 or newer is needed "
-            "(pip install -U pytest-xdist), or run without -n"
-        )
+    if getattr(option, "dist", "no") != "no":
+        versions.refuse_older("pytest-xdist", otherwise=", or run without -n")
+    if option.trace and getattr(option, "dist", "no") != "no":
+        raise pytest.UsageError("dbdeploy: --trace cannot be used with -n: workers have no terminal")
     if (option.usepdb or option.trace) and (os.environ.get("CI") or not _interactive(config)):
         raise pytest.UsageError(
             "dbdeploy: --pdb and --trace need a person at a terminal; a deployment would hang here"
         )
-
-
-def _version(distribution: str) -> tuple[int, ...]:
-    return tuple(int(number) for number in re.findall(r"\d+", metadata.version(distribution))[:2])
 
 
 def _interactive(config: pytest.Config) -> bool:
@@ -121,3 +169,4 @@ def _interactive(config: pytest.Config) -> bool:
         return False
     finally:
         capture.resume_global_capture()
+        capture.suspend_global_capture()  # as pytest leaves it when it configures: else it would capture its own words

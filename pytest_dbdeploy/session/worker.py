@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ import pytest
 
 from ..gating import FACTS
 from ..model import Gate, Phase, Severity
+from ..secret import redactor
+from .blame import blame
 from .collection import GateCollection
 from .execution import GateExecution
 from .source import Scope
@@ -89,13 +92,29 @@ class Worker(GateCollection):
         self.settle(session)
         self.channel.send(("manifest", Manifest(self.universe, self.order, self.problems).dump()))
         yield  # here xdist sends the node ids
+        self.restore(session)
         self.barrier = Barrier.from_parent(session, name="::dbdeploy-barrier")
         session.items.append(self.barrier)  # its index is the number of ids: no part of what was reported
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Before the other plugins hear of it, whose hooks may be the ones that are broken."""
+        self._stopped(f"internal error: in a worker, {blame(excinfo.value)}")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self) -> None:
+        if self.barrier is None:  # the controller would wait for ever
+            raise RuntimeError("another plugin took the place of pytest's collection: there are no gates")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
         return True if item is self.barrier else None
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """xdist's exit status 2 does not tell Ctrl-C from pytest.exit()."""
-        self.channel.send(("interrupted", isinstance(excinfo.value, KeyboardInterrupt)))
+        """xdist's exit status 2 does not tell Ctrl-C from pytest.exit(), nor why."""
+        why = str(excinfo.value) or type(excinfo.value).__name__
+        self._stopped(why, by_hand=isinstance(excinfo.value, KeyboardInterrupt))
+
+    def _stopped(self, why: str, *, by_hand: bool = False) -> None:
+        with contextlib.suppress(OSError):  # the controller is gone
+            self.channel.send(("stopped", [by_hand, redactor.redact(why)]))

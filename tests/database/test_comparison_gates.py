@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pytest_dbdeploy.compare.diff import Verification, diff
+from pytest_dbdeploy.compare.row_result import TableResult, Verdict
 from pytest_dbdeploy.compare.snapshot import read_snapshot
 from pytest_dbdeploy.db.connect import connect
 from pytest_dbdeploy.model import (
@@ -376,9 +377,18 @@ def test_a_comparison_names_both_sides():
     checks = {
         "compare": {
             "labels": ("local", "dev"),
-            "changes": (ADDED,),
-            "not_compared": (NotCompared("cast", "(a AS b)", "unknown"),),
-            "rows": {"public.a": (3, 4), "public.b": ((2, "x"), (2, "y")), "public.c": ((2, "x"), (2, "x"))},
+            "pairs": [{"labels": ("local", "dev"), "changes": (ADDED,)}],
+            "not_compared": {"local": (NotCompared("cast", "(a AS b)", "unknown"),), "dev": ()},
+            "samples": "keys",
+            "rows": {
+                "public.a": (TableResult("public.a", ("local", "dev"), Verdict.DIFFERENT, rows=(3, 4)),),
+                "public.b": (TableResult("public.b", ("local", "dev"), Verdict.DIFFERENT, rows=(2, 2)),),
+                "public.c": (TableResult("public.c", ("local", "dev"), Verdict.EQUAL, rows=(2, 2)),),
+                "public.d": (
+                    TableResult("public.d", ("local", "dev"), Verdict.NOT_COMPARED, "not compared: no"),
+                ),
+                "public.e": (TableResult("public.e", ("local", "dev"), Verdict.SKIPPED, "elsewhere"),),
+            },
         }
     }
     schema, rows = gate("compare/test_schema"), gate("compare/test_rows")
@@ -387,10 +397,12 @@ def test_a_comparison_names_both_sides():
     )
     schema.test_schema_is_equal("table", checks)
     assert "cast (a AS b): unknown" in failure(schema.test_everything_was_compared, checks)
-    assert failure(rows.test_rows_are_equal, checks) == (
-        "public.a: 3 rows in local, 4 in dev\n"
+    test = rows.test_rows_are_equal
+    assert failure(test, "public.a", checks) == "public.a: 3 rows in local, 4 in dev"
+    assert failure(test, "public.b", checks) == (
         "public.b: 2 rows in both, but not the same ones (their checksums differ)"
     )
-    assert "no rows are compared" in reason(
-        rows.test_rows_are_equal, {"compare": {"labels": ("a", "b"), "rows": {}}}
-    )
+    test("public.c", checks)
+    assert failure(test, "public.d", checks) == "public.d: not compared: no"
+    assert "elsewhere" in reason(test, "public.e", checks)
+    assert "no rows are compared" in reason(test, None, checks)

@@ -337,28 +337,32 @@ def test_the_members_of_an_extension_are_its_own_business(empty):
 @pytest.mark.parametrize(
     ("kind", "statement"),
     [
-        ("cast", "CREATE TYPE public.t AS (a int); CREATE CAST (text AS public.t) WITH INOUT"),
-        (
-            "operator",
-            "CREATE FUNCTION public.f(int, text) RETURNS bool LANGUAGE sql AS 'SELECT true';"
-            "CREATE OPERATOR public.=== (leftarg = int, rightarg = text, function = public.f)",
-        ),
-        ("operator family", "CREATE OPERATOR FAMILY public.ops USING btree"),
-        ("text search configuration", "CREATE TEXT SEARCH CONFIGURATION public.cfg (copy = simple)"),
-        ("text search dictionary", "CREATE TEXT SEARCH DICTIONARY public.dict (template = simple)"),
-        ("conversion", "CREATE CONVERSION public.conv FOR 'UTF8' TO 'LATIN1' FROM utf8_to_iso8859_1"),
         ("base type", "CREATE TYPE public.shell"),
-        ("access method", "CREATE ACCESS METHOD heap2 TYPE TABLE HANDLER heap_tableam_handler"),
+        ("language", "CREATE LANGUAGE other HANDLER plpgsql_call_handler"),
+        (
+            "transform",
+            "CREATE FUNCTION public.f(internal) RETURNS internal LANGUAGE internal IMMUTABLE AS 'pg_node_tree_out';"
+            "CREATE TRANSFORM FOR int LANGUAGE plpgsql (FROM SQL WITH FUNCTION public.f(internal))",
+        ),
         (
             "subscription",
             "CREATE SUBSCRIPTION sub CONNECTION 'dbname=x' PUBLICATION p WITH (connect = false)",
+        ),
+        (
+            "security label",
+            "INSERT INTO pg_seclabel VALUES ('public'::regnamespace, 'pg_namespace'::regclass, 0, 'guard', 'secret')",
+        ),
+        (
+            "object of class pg_proc in a schema of the system",
+            "SET allow_system_table_mods = on;"
+            "CREATE FUNCTION pg_catalog.mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
         ),
     ],
 )
 def test_an_object_of_a_class_that_is_not_known_is_named_as_not_compared(empty, kind, statement):
     for part in statement.split(";"):
         empty.execute(part)
-    assert kind in {item.kind for item in read_snapshot(empty).not_compared}
+    assert {item.kind for item in read_snapshot(empty).not_compared} == {kind}
     if kind == "subscription":
         empty.execute("alter subscription sub set (slot_name = none)")
         empty.execute("drop subscription sub")
@@ -369,8 +373,9 @@ def test_a_role_without_any_right_sees_the_same_schema(server, rich):
     role = server.role()
     with connect(role.with_dbname(rich.info.dbname), purpose="test") as conn:
         seen = read_snapshot(conn)
+    assert differences(expected, seen) == ()
     # options of others' user mappings are hidden from it
-    assert {c.kind for c in differences(expected, seen)} <= {"user mapping"}
+    assert [(item.kind, item.object) for item in seen.not_compared] == [("user mapping", "reader on far")]
 
 
 def test_a_connection_that_is_lost_is_a_clear_error(empty):
@@ -410,15 +415,11 @@ def test_a_restored_dump_is_equal(server, rich, databases):
     assert restored_differences(databases[server.major], server) == []
 
 
-def test_a_dump_restored_on_a_newer_version_differs_in_the_text_of_views_at_most(
-    postgres15, postgres17, postgres18, databases
-):
+def test_a_dump_restored_on_a_newer_version_is_equal(postgres15, postgres17, postgres18, databases):
     for old, new in ((postgres15, postgres18), (postgres17, postgres18)):
         if old.major not in databases:
             databases[old.major] = rich_database(old)
-        found = restored_differences(databases[old.major], new)
-        assert {change.kind for change in found} <= {"view", "materialized view"}, found
-        assert all(set(change.after) == {"definition"} for change in found)
+        assert restored_differences(databases[old.major], new) == []
 
 
 MIGRATION = """

@@ -24,6 +24,7 @@ SECONDS = 120
 #: In the environment of every process of a run: what is left of it can be found again.
 MARK = "STARTED_BY_DEPLOY_TEST"
 SCHEMA = jsonschema.Draft202012Validator(json_report.schema())
+COMPARISON = jsonschema.Draft202012Validator(json_report.schema("schema-comparison"))
 #: What JUnit calls a gate's outcome; a gate that was deselected is not in it.
 JUNIT = {
     "passed": "passed",
@@ -52,6 +53,7 @@ class Result:
     def _check(self):
         report = self.report
         SCHEMA.validate(report)
+        COMPARISON.validate(self.json("schema-comparison.json"))
         assert report["exitStatus"] == self.status
         if self.status == 4:
             return  # refused before pytest wrote any JUnit

@@ -1,9 +1,25 @@
 """Comparisons of two databases by whole runs: equal, different, not comparable; and environments that are for comparing only."""
 
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import threading
+from dataclasses import replace
+
 import pytest
 from psycopg import sql
 
+from pytest_dbdeploy.db.access import enterable, server_user
 from pytest_dbdeploy.db.connect import connect
+from pytest_dbdeploy.db.datadir import server_environment
+from pytest_dbdeploy.errors import TargetError
+from pytest_dbdeploy.secret import Secret
+from tests import rich
+from tests.servers import enterable_folder, execute, fetch, running
+
+from .conftest import until
 
 TABLES = "create table users (id int primary key, name text); insert into users values (1, 'a'), (2, 'b');"
 
@@ -129,3 +145,355 @@ def test_what_the_settings_ignore_is_no_difference(compared):
     (name,) = left[0]["before"]
     compared.write("dbdeploy.yaml", settings % name)
     assert compare(compared, "--dbdeploy-compare=dev,local").ended == (0, "equal")
+
+
+def test_what_the_comparison_does_not_know_is_never_equal_unless_the_settings_leave_it_out(
+    compared, postgres17
+):
+    for url in (compared.first, compared.other):
+        execute(postgres17.url.with_dbname(url.dbname), "create type unfinished")
+    result = compare(compared, "--dbdeploy-compare=dev,local")
+    assert result.ended == (10, "different")
+    message = result.gate("test_everything_was_compared")["message"]
+    assert "base type unfinished" in message.replace("public.", "")
+    assert "(in dev, local)" in message
+    (left_out,) = result.json("schema-comparison.json")["notCompared"]
+    compared.write("dbdeploy.yaml", f"compare: {{ignore: [{{kind: {left_out['kind']}}}]}}\n")
+    ignoring = compare(compared, "--dbdeploy-compare=dev,local")
+    assert ignoring.ended == (0, "equal")
+    found = ignoring.json("schema-comparison.json")
+    assert (found["notCompared"], found["ignored"][0]["changes"]) == ([], 1)
+
+
+# -- more than two, and ways to reach them -----------------------------------------------------------------------------
+
+
+def test_several_databases_are_a_matrix_of_objects_by_database(compared, postgres17):
+    """The first two are equal; of the others one lacks a table, one has another definition and one object more."""
+    third, fourth = owned(postgres17, "one_owner"), owned(postgres17, "one_owner")
+    execute(third, "create table other (i int)")
+    execute(fourth, TABLES + "alter table users alter name set not null; create view v as select 1 as one")
+    urls = {"UAT_POSTGRES_URL": third.reveal(), "PROD_POSTGRES_URL": fourth.reveal()}
+    everything = {
+        "DEV_POSTGRES_URL": compared.first.reveal(),
+        "LOCAL_POSTGRES_URL": compared.other.reveal(),
+        **urls,
+    }
+    compared.write(
+        "dbdeploy.yaml",
+        "compare: {ignore: [{property: not_null}, {kind: constraint, object: '*not_null'}]}\n",
+    )
+    ignoring = compared.run("--dbdeploy-compare=dev,prod", **everything)
+    assert ignoring.status == 10
+    (rule, _) = ignoring.json("schema-comparison.json")["ignored"]
+    assert rule == {"kind": None, "property": "not_null", "object": None, "changes": 1}
+    compared.write("dbdeploy.yaml", "compare: {rows: none}\n")
+    result = compared.run("--dbdeploy-compare=local,dev", "--dbdeploy-compare=uat,prod", "-n2", **everything)
+    assert result.ended == (10, "different")
+    found = result.json("schema-comparison.json")
+    assert [d["name"] for d in found["databases"]] == ["local", "dev", "uat", "prod"]
+    letters = {(r["kind"], r["object"]): "".join(r["databases"].values()) for r in found["matrix"]}
+    assert letters["table", "public.users"] == "AA-A"
+    assert letters["table", "public.other"] == "--A-"
+    assert letters["column", "public.users.name"] == "AA-B"
+    assert letters["view", "public.v"] == "---A"
+    assert [(p["before"], p["after"], bool(p["changes"])) for p in found["pairs"]] == [
+        ("local", "dev", False),
+        ("local", "uat", True),
+        ("local", "prod", True),
+    ]
+    views = result.gate("test_schema_is_equal[view]")["message"]
+    assert "view public.v is not in local, but in prod" in views
+    lines = [line.rstrip() for line in result.output.splitlines()]
+    (line,) = [line for line in lines if "column public.users.name" in line and line.endswith("B")]
+    assert line.split()[-4:] == ["A", "A", "-", "B"]
+    assert len(line) <= 80
+    assert any(line.split() == ["3", "=", "uat"] for line in lines)
+
+
+def test_both_transports_find_the_same_and_say_which_they_are(compared):
+    compared.sql("alter table users add phone text; create view v as select 1 as one")
+    found = {}
+    for transport in ("hub", "direct"):
+        compared.write("dbdeploy.yaml", f"compare: {{transport: {transport}}}\n")
+        found[transport] = compare(compared, "--dbdeploy-compare=dev,local").json("schema-comparison.json")
+        assert found[transport].pop("transport") == transport
+    assert found["hub"] == found["direct"]
+    assert {"public.users.phone", "public.v"} <= {c["object"] for c in found["hub"]["changes"]}
+
+
+def test_where_no_embedded_server_can_run_connections_are_direct_and_that_is_said(compared):
+    compared.write(
+        "conftest.py",
+        "import pytest_dbdeploy.flows.comparing as comparing\nfrom pytest_dbdeploy.errors import ServerError\n"
+        "def none(*_, **__): raise ServerError('no PostgreSQL server is installed here')\n"
+        "comparing.choose_installation = comparing.EmbeddedServer.temporary = none\n",
+    )
+    result = compare(compared, "--dbdeploy-compare=dev,local")
+    assert result.ended == (0, "equal")
+    assert result.json("schema-comparison.json")["transport"] == "direct"
+    assert any(
+        "compared over direct connections, without the hub: no PostgreSQL" in n
+        for n in result.report["notes"]
+    )
+    gate = result.gate("test_hub_reaches_every_database")
+    assert (gate["outcome"], "no PostgreSQL server" in gate["message"]) == ("warned", True)
+    compared.write("dbdeploy.yaml", "compare: {transport: hub}\n")
+    refused = compare(compared, "--dbdeploy-compare=dev,local")
+    assert refused.ended == (10, "aborted")
+    assert "no PostgreSQL server is installed here" in refused.report["decision"]["reasons"][0]["message"]
+
+
+def test_one_database_by_two_urls_is_said_to_be_one(compared):
+    again = replace(compared.first, params={"application_name": "again"})
+    result = compared.run(*(f"--dbdeploy-compare={url.reveal()}" for url in (compared.first, again)))
+    assert result.ended == (0, "equal")
+    assert any("are one and the same database: nothing can differ" in note for note in result.report["notes"])
+    assert "one and the same database" in result.output
+
+
+def test_an_embedded_database_without_any_object_is_a_side_like_any_other(compared):
+    with enterable_folder() as folder:
+        urls = [f"embedded://{folder}/mine", compared.first.reveal()]
+        result = compared.run(*(f"--dbdeploy-compare={url}" for url in urls))
+    assert result.ended == (10, "different")
+    objects = {
+        (c["kind"], c["change"], c["object"]) for c in result.json("schema-comparison.json")["changes"]
+    }
+    assert ("table", "added", "public.users") in objects
+
+
+def test_a_role_without_any_right_compares_schemas_and_never_takes_rows_for_equal(compared, postgres17):
+    nobody = replace(postgres17.role(), dbname=compared.first.dbname)
+    result = compared.run(*(f"--dbdeploy-compare={url.reveal()}" for url in (compared.other, nobody)))
+    assert result.status == 10
+    assert "permission denied" in result.output
+    compared.write("dbdeploy.yaml", "compare: {rows: none}\n")
+    result = compared.run(*(f"--dbdeploy-compare={url.reveal()}" for url in (compared.other, nobody)))
+    assert result.ended == (0, "equal")
+
+
+@pytest.mark.parametrize(
+    ("why", "message"),
+    [
+        ("password", "password authentication failed"),
+        pytest.param("database", "does not exist", marks=pytest.mark.slow),
+        ("schema", "none of dev, local has a schema shpo"),
+    ],
+)
+def test_what_is_not_comparable_names_the_side_and_what_to_do(compared, why, message):
+    compared.write("dbdeploy.yaml", f"compare: {{schemas: [{'shpo' if why == 'schema' else 'public'}]}}\n")
+    if why == "password":
+        compared.other = replace(compared.other, password=Secret("geheim-geheim"))
+    elif why == "database":
+        compared.other = replace(compared.other, dbname="no_such_db")
+    result = compare(compared, "--dbdeploy-compare=dev,local")
+    assert result.ended == (10, "aborted")
+    assert "NOT COMPARED: dev,local" in result.output
+    (reason, *_) = result.report["decision"]["reasons"]
+    assert message in reason["message"]
+    assert "local" in reason["message"]
+    assert "geheim" not in result.output
+
+
+def test_no_password_is_in_any_argument_list_but_the_one_that_was_typed(compared):
+    urls = [compared.first.reveal(), compared.other.reveal()]
+    with rich.argument_lists() as seen:
+        result = compared.run(*(f"--dbdeploy-compare={url}" for url in urls), "-n2")
+    assert result.ended == (0, "equal")
+    for url in (compared.first, compared.other):
+        holding = {line for line in seen if url.password.reveal() in line}
+        assert all("--dbdeploy-compare=" in line and "execnet" not in line for line in holding)
+        assert len(holding) <= 1
+
+
+# -- cut off in the middle ---------------------------------------------------------------------------------------------
+
+
+class Proxy:
+    """A way to a server that ends in the middle: ``then`` is called when ``limit`` bytes of answers went through."""
+
+    def __init__(self, port, limit, then):
+        self.target, self.left, self.then = port, limit, then
+        self.ended = threading.Event()
+        self.sockets = []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.thread = threading.Thread(target=self.accept, daemon=True)
+        self.thread.start()
+
+    def accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self.listener.accept()
+                server = socket.create_connection(("127.0.0.1", self.target))
+                self.sockets += [client, server]
+                for pair in ((client, server, False), (server, client, True)):
+                    threading.Thread(target=self.forward, args=pair, daemon=True).start()
+
+    def forward(self, source, sink, counted):
+        with contextlib.suppress(OSError):
+            while data := source.recv(4096):
+                if self.ended.is_set():
+                    return  # silent: both connections stay open
+                sink.sendall(data)
+                if counted:
+                    self.left -= len(data)
+                    if self.left < 0 and not self.ended.is_set():
+                        self.ended.set()
+                        self.then()
+
+    def cut(self):
+        for one in self.sockets:
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+    def close(self):
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)
+        self.cut()
+        for one in (self.listener, *self.sockets):
+            one.close()
+
+
+@pytest.mark.parametrize(
+    ("how", "transport"),
+    [
+        ("silent", "hub"),
+        ("cut", "direct"),
+        ("hub killed", "hub"),
+        pytest.param("silent", "direct", marks=pytest.mark.slow),
+        pytest.param("cut", "hub", marks=pytest.mark.slow),
+    ],
+)
+def test_a_comparison_that_is_cut_off_is_a_clear_error_and_leaves_nothing(
+    compared, postgres17, how, transport
+):
+    many = "".join(
+        f"create table t{i} (a int primary key, b text default 'x' check (b <> ''));" for i in range(150)
+    )
+    for url in (compared.first, compared.other):
+        execute(url, many)
+    compared.write("dbdeploy.yaml", f"compare: {{transport: {transport}}}\ntimeouts: {{connect: 2s}}\n")
+    servers = {}
+
+    def then():
+        servers.update(run.servers())
+        if how == "cut":
+            proxy.cut()
+        elif how == "hub killed":
+            for pid in servers:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+    proxy = Proxy(compared.other.port, 40_000, then)
+    try:
+        through = replace(compared.other, port=proxy.port)
+        environ = {"DEV_POSTGRES_URL": compared.first.reveal(), "LOCAL_POSTGRES_URL": through.reveal()}
+        run = compared.start("--dbdeploy-compare=dev,local", **environ)
+        result = run.result()
+    finally:
+        proxy.close()
+    assert proxy.ended.is_set()
+    assert result.ended == (10, "aborted")
+    message = result.report["decision"]["reasons"][0]["message"]
+    if how == "hub killed":
+        assert "could not be read" in message
+    else:
+        assert "local" in message
+        assert ("no longer answers" in message) == (how == "silent")
+    assert bool(servers) == (transport == "hub")
+    until(lambda: not run.left(servers))
+    connections = "select count(*) from pg_stat_activity where datname in (%s, %s) and application_name like 'pytest-dbdeploy%%' and application_name not like '%% test'"
+    names = (compared.first.dbname, compared.other.dbname)
+    until(lambda: fetch(postgres17.url, connections, *names) == [(0,)])
+
+
+@pytest.mark.parametrize(
+    ("how", "transport"),
+    [
+        ("killed", "hub"),
+        ("interrupted", "hub"),
+        pytest.param("interrupted", "direct", marks=pytest.mark.slow),
+    ],
+)
+def test_a_comparison_whose_own_process_ends_leaves_nothing(compared, postgres17, how, transport):
+    """It waits for a side that is silent: nothing but the signal ends it."""
+    many = "".join(f"create table t{i} (a int primary key, b text);" for i in range(150))
+    execute(compared.other, many)
+    compared.write("dbdeploy.yaml", f"compare: {{transport: {transport}}}\ntimeouts: {{connect: 60s}}\n")
+    proxy = Proxy(compared.other.port, 40_000, lambda: None)
+    try:
+        through = replace(compared.other, port=proxy.port)
+        environ = {"DEV_POSTGRES_URL": compared.first.reveal(), "LOCAL_POSTGRES_URL": through.reveal()}
+        run = compared.start("--dbdeploy-compare=dev,local", **environ)
+        run.until(proxy.ended.is_set)
+        servers = run.servers()
+        if how == "killed":
+            run.kill()
+        else:
+            run.process.send_signal(signal.SIGINT)
+            assert run.result().ended == (2, "interrupted")
+        until(lambda: not run.left(servers))
+        assert bool(servers) == (transport == "hub")
+    finally:
+        proxy.close()
+    connections = "select count(*) from pg_stat_activity where datname = %s"
+    until(lambda: fetch(postgres17.url, connections, compared.other.dbname) == [(0,)])
+
+
+# -- a standby ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def standby():
+    """A primary with one database, and the URL of that database on its hot standby."""
+    with running(17, max_wal_senders="5") as primary, enterable_folder() as folder:
+        url = primary.fresh_database()
+        execute(url, TABLES)
+        tools, user = enterable(primary.embedded.tools, server_user()), server_user()
+        environ = {**os.environ, **tools.environ(), **url.tool_env()}
+        backup = ["-D", folder / "data", "-R", "-X", "stream", "--checkpoint=fast", "--no-sync"]
+        subprocess.run([tools.path("pg_basebackup"), *backup], env=environ, check=True, timeout=60)
+        if user is not None:
+            subprocess.run(["chown", "-R", f"{user.uid}:{user.gid}", folder / "data"], check=True)
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        # no lock table may be smaller than the primary's
+        settings = [
+            "listen_addresses=127.0.0.1",
+            "unix_socket_directories=",
+            "max_locks_per_transaction=4096",
+        ]
+        process = subprocess.Popen(
+            [tools.path("postgres"), "-D", folder / "data", "-p", str(port)]
+            + [part for setting in settings for part in ("-c", setting)],
+            env=server_environment(tools),
+            user=user.uid if user else None,
+            group=user.gid if user else None,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            until(lambda: answers(replace(url, port=port)))
+            yield url, replace(url, port=port)
+        finally:
+            process.send_signal(signal.SIGINT)  # fast
+            process.wait(30)
+
+
+def answers(url):
+    try:
+        return fetch(url, "select pg_is_in_recovery()") == [(True,)]
+    except TargetError:
+        return False
+
+
+def test_a_hot_standby_is_a_side_like_any_other_and_said_to_be_one(compared, standby):
+    primary, url = standby
+    result = compared.run(f"--dbdeploy-compare={primary.reveal()}", f"--dbdeploy-compare={url.reveal()}")
+    assert result.ended == (0, "equal")
+    found = result.json("schema-comparison.json")
+    assert (found["transport"], [d["standby"] for d in found["databases"]]) == ("hub", [False, True])
+    assert any(
+        "is a standby: it is compared as far as it has come" in note for note in result.report["notes"]
+    )

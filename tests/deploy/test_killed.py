@@ -1,12 +1,14 @@
 """Deployments that die or are interrupted at each dangerous point: nothing is lost, and the next command knows how to go on."""
 
+import contextlib
 import os
 import signal
 import sys
+from pathlib import Path
 
 import pytest
 
-from .conftest import until
+from .conftest import marked, until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
@@ -231,6 +233,47 @@ def test_an_interrupted_deployment_leaves_the_target_whole_before_it_ends(point,
     whole(project)
     nothing_left(point.run, servers, project)
     assert project.deploy("--dbdeploy-dry-run").status == 0, "the way is free"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("to", ["controller", pytest.param("group", marks=pytest.mark.slow)])
+def test_a_signal_while_the_clone_is_dumped_leaves_nothing_running(point, number, to):
+    project = point.project
+    project.migration("0002_phone", ADD_PHONE)
+    point.gate("preflight")
+    point.start(point.ready.exists)
+    point.hold("lock table users in access exclusive mode")
+    point.go.touch()
+    point.run.until(lambda: project.sql("select 1 from pg_locks where not granted"))
+    assert any(_name(pid) == "pg_dump" for pid in marked(point.run.mark))
+    servers = point.run.servers()
+    (os.kill if to == "controller" else os.killpg)(point.run.process.pid, number)
+    result = point.run.result()
+    assert result.ended == (2, "interrupted")
+    assert result.id not in project.states()
+    until(lambda: not project.sql("select 1 from pg_locks where not granted"))
+    point.let_go()
+    nothing_left(point.run, servers, project)
+    whole(project)
+
+
+def test_two_signals_while_the_target_is_put_back_do_not_stop_it(point):
+    project = point.project
+    at_restore(point)
+    servers = point.run.servers()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        os.killpg(point.run.process.pid, number)
+    point.let_go()
+    result = point.run.result()
+    assert result.ended == (11, "rolled_back")
+    assert project.states()[result.id] == "rolled_back"
+    whole(project)
+    nothing_left(point.run, servers, project)
+
+
+def _name(pid):
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/comm").read_text().strip()
 
 
 def test_a_deployment_with_workers_that_is_killed_leaves_none_of_them(deployed):

@@ -22,9 +22,9 @@ def blocks(name: str) -> list[str]:
 
 
 def files() -> dict[str, str]:
-    """Path and text of each example of docs/gates.md; its first line is a comment with the path."""
+    """Path and text of each example of the pages on gates and on comparing; its first line is a comment with the path."""
     found = {}
-    for text in blocks("docs/gates.md"):
+    for text in blocks("docs/gates.md") + blocks("docs/compare.md"):
         first, _, rest = text.partition("\n")
         path = first.removeprefix("# ")
         assert path.endswith(".py"), f"an example without a path: {first}"

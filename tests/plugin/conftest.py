@@ -31,7 +31,7 @@ class Run:
     @property
     def calls(self) -> list[str]:
         """The flow's calls, ``before`` with its phase."""
-        gates = ("gate-started", "gate-ended", "go", "deploy", "rollback", "rolled-back")
+        gates = ("gate-started", "gate-ended", "go", "deploy", "rollback", "rolled-back", "pause", "go-on")
         return [
             ":".join(filter(None, (e["event"], e.get("phase"))))
             for e in self.events
@@ -83,7 +83,13 @@ class Project:
         self.write(f"gates/{phase}/test_zz_{phase}.py", text)
 
     def run(
-        self, *args: str, action: bool = True, check: bool = True, randomly: bool = False, **fake: object
+        self,
+        *args: str,
+        action: bool = True,
+        check: bool = True,
+        randomly: bool = False,
+        xml_file: bool = True,
+        **fake: object,
     ) -> Run:
         log = self.path / f"log{next(_number)}.jsonl"
         self.monkeypatch.setenv("FAKE", json.dumps(fake))
@@ -92,7 +98,8 @@ class Project:
         plugins = [] if randomly else ["-p", "no:randomly"]
         xml = self.path / "junit.xml"
         xml.unlink(missing_ok=True)
-        result = self.pytester.runpytest_subprocess(*plugins, f"--junitxml={xml}", *words, *args, timeout=100)
+        junit = [f"--junitxml={xml}"] if xml_file else []
+        result = self.pytester.runpytest_subprocess(*plugins, *junit, *words, *args, timeout=100)
         events = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
         run = Run(int(result.ret), events, result.stdout.str() + result.stderr.str(), *read_junit(xml))
         if check:

@@ -15,16 +15,19 @@ from pytest_dbdeploy import critical
 from pytest_dbdeploy.decision import decide
 from pytest_dbdeploy.errors import ConfigError
 from pytest_dbdeploy.flows.base import Close, Go
-from pytest_dbdeploy.model import ExitStatus, LogPhase, Mode, Phase, Verdict
+from pytest_dbdeploy.model import ExitStatus, Level, LogPhase, Mode, Phase, Verdict
 from pytest_dbdeploy.session.source import SessionSource
 from pytest_dbdeploy.session.state import GATE
 
 FAKE = json.loads(os.environ.get("FAKE", "{}"))
+LOG = Path(os.environ.get("FAKE_LOG", os.devnull))  # now: a gate may change the environment
+if FAKE.get("group") and "PYTEST_XDIST_WORKER" not in os.environ:
+    os.setpgid(0, 0)  # as a terminal does: the controller with its workers
 EVERY = (Phase.PREFLIGHT, Phase.SANDBOX, Phase.POSTDEPLOY)
 
 
 def log(event, **more):
-    with Path(os.environ["FAKE_LOG"]).open("a") as file:
+    with LOG.open("a") as file:
         file.write(json.dumps({"time": time.time(), "pid": os.getpid(), "event": event, **more}) + "\n")
 
 
@@ -52,8 +55,16 @@ class FakeFlow:
                 raise KeyboardInterrupt
             if kind == "signal":
                 os.kill(os.getpid(), signal.Signals[value])
+            if kind == "signal-group":
+                os.killpg(0, signal.Signals[value])
             if kind == "sleep":
                 time.sleep(float(value))
+            if kind == "lose-terminal":
+                reader, writer = os.pipe()
+                os.close(reader)
+                os.dup2(writer, self.config.pluginmanager.getplugin("terminalreporter")._tw._file.fileno())
+            if kind == "say":
+                self.steps.message(LogPhase.ROLLBACK, Level.ERROR, value)
             if kind == "kill-workers":
                 for node in self.config.pluginmanager.getplugin("dsession").sched.nodes:
                     os.kill(node.gateway._rinfo().pid, signal.SIGKILL)
@@ -112,7 +123,7 @@ class FakeFlow:
         if decision is not None and decision.verdict is Verdict.DEPLOY:
             self.exit_status = ExitStatus.OK
         elif self.deployed:
-            with critical.section():
+            with critical.section(final=True):  # as the real one
                 log("rollback")
                 self._act("rollback")
                 log("rolled-back")
@@ -125,6 +136,12 @@ class FakeFlow:
     def close(self, ledger):
         log("close", gates={gate.nodeid: [gate.outcome, gate.message] for gate in ledger.gates})
         self._act("close")
+
+    def pause(self):
+        log("pause")
+
+    def go_on(self):
+        log("go-on")
 
     def header(self):
         return ["dbdeploy: fake"]

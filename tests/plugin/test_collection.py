@@ -225,3 +225,14 @@ def test_gates_are_found_from_a_folder_below(project, monkeypatch):
     run = project.run()
     assert run.status == 0, run.output
     assert len(run.outcomes) == 6
+
+
+def test_autouse_fixtures_of_the_application_are_not_for_the_built_in_gates(project, rarely):
+    with (project.path / "conftest.py").open("a") as conftest:
+        conftest.write(
+            "\n\n@pytest.fixture(autouse=True)\ndef database(request):\n    log('autouse', nodeid=request.node.nodeid)\n"
+        )
+    run = project.run(*rarely, built_in=True, check=False)
+    used = {event["nodeid"].partition("/")[0] for event in run.events if event["event"] == "autouse"}
+    assert used == {"gates"}, run.output
+    assert any(nodeid.startswith("dbdeploy/preflight/") for nodeid in run.outcomes)

@@ -110,3 +110,54 @@ def test_a_setup_failure_of_a_warning_gate_is_one_warned_test(project, rarely):
     assert "no thing" in run.output
     kind, _, properties, _ = run.junit["gates.sandbox.test_zz_sandbox::test_case"]
     assert (kind, [name for name, _ in properties]) == ("passed", ["dbdeploy.warned"])
+
+
+def test_no_option_that_shows_more_shows_a_password(project, rarely):
+    """The URL printed, logged, recorded, in a local variable, in an argument, in a long text that pytest shortens."""
+    project.gate(
+        "sandbox",
+        "url = dbdeploy_target.url\n"
+        "among_others = {f'key{i}': url for i in range(20)}\n"
+        "behind_others = 'x' * 90 + url + 'x' * 300\n"
+        "record_property('url', url)\n"
+        "print(url); print(url, file=sys.stderr); logging.getLogger('gate').error('at %s', url)\n"
+        "def connect(to): raise OSError(f'no way to {to}')\n"
+        "connect(url)",
+        head="import logging, sys",
+        arguments="dbdeploy_target, record_property",
+    )
+    project.gate("preflight", "print(dbdeploy_target.url)", arguments="dbdeploy_target")
+    shown = ("-vv", "-l", "--tb=long", "--setup-show", "-rA", "--trace-config", "-o", "junit_logging=all")
+    run = project.run(*rarely, *shown, "-o", "log_cli=true", "--log-file=gates.log")
+    assert run.status == 10
+    assert "no way to" in run.output
+    assert "u:***@127.0.0.1:1/db" in run.output, "what is no secret stays"
+    written = [
+        (project.path / name).read_text()
+        for name in ("junit.xml", "gates.log")
+        if (project.path / name).exists()
+    ]
+    for text in (run.output, *written):
+        assert not [line for line in text.splitlines() if "verys" in line or "ecret@" in line]
+
+
+def test_half_a_password_in_a_shortened_value_is_none(project):
+    """pytest cuts values of more than 240 characters in the middle: here wherever it can be in the password."""
+    project.gate(
+        "sandbox",
+        "url = dbdeploy_target.url\n"
+        "assert url == 'postgresql://u:***@127.0.0.1:1/db'.replace('***', ''.join(chr(c) for c in b'verysecret'))\n"
+        "for n in range(85, 125):\n"
+        "    vars(everything)[f'tail{n}'] = 'x' * n + url + 'x' * 300\n"
+        "    vars(everything)[f'head{n}'] = 'x' * 300 + url + 'x' * n\n"
+        "shown = [reprlib_of(value) for value in vars(everything).values()]\n"
+        "raise ValueError('\\n'.join(shown))",
+        head="import types\nfrom _pytest._io.saferepr import saferepr as reprlib_of\neverything = types.SimpleNamespace()",
+        arguments="dbdeploy_target",
+    )
+    run = project.run("--tb=long")
+    assert run.status == 10
+    assert run.output.count("postgresql://u:***...") > 8, "cut in the password"
+    for part in ("u:v", "verys", "ysec", "cret@", "ret@", "t@127"):
+        found = [line for line in run.output.splitlines() if part in line and "b'verysecret'" not in line]
+        assert not found, part

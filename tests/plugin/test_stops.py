@@ -68,6 +68,12 @@ def test_a_second_signal_does_not_stop_the_rollback(project, rarely):
     assert run.names("rollback", "rolled-back", "close") == ["rollback", "rolled-back", "close"]
 
 
+def test_a_terminal_that_is_gone_does_not_stop_the_rollback(project, rarely):
+    run = project.run(*rarely, "-s", deploy=["lose-terminal"], rollback=["say:" + "rolling back " * 2000])
+    assert run.status != 0
+    assert run.names("rollback", "rolled-back", "close") == ["rollback", "rolled-back", "close"]
+
+
 @pytest.mark.slow
 def test_a_signal_while_closing_changes_no_verdict(project, rarely):
     run = project.run(*rarely, close=["signal:SIGTERM"])
@@ -95,31 +101,6 @@ def test_an_error_in_another_plugins_sessionfinish_changes_no_verdict(project, r
     project.write("broken.py", "def pytest_sessionfinish():\n    raise ValueError('late')\n")
     run = project.run(*rarely, "-p", "broken")
     assert run.names("finish", "abandon", "rollback") == ["finish"]
-
-
-@pytest.mark.parametrize("option", quick("--setup-plan", "--lf", "--sw", "--setup-only"))
-def test_options_that_hide_gates_refuse(project, rarely, option):
-    run = project.run(*rarely, option)
-    assert run.status == 10, run.output
-    assert not run.deployed
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "option", ["--ff", "--nf", "-vv", "-s", "--setup-show", "--tb=short", "-ra", "-p no:cacheprovider"]
-)
-def test_options_that_hide_nothing_deploy(project, rarely, option):
-    run = project.run(*rarely, *option.split())
-    assert run.status == 0, run.output
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "option", ["-p no:terminal", "-W error", "--strict-markers", "--strict-config", "-q"]
-)
-def test_strict_and_silent_sessions_deploy(project, rarely, option):
-    run = project.run(*rarely, *option.split())
-    assert run.status == 0, run.output
 
 
 @pytest.mark.slow

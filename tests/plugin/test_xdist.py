@@ -4,6 +4,9 @@ import pytest
 
 STATUS = {"preflight": 10, "sandbox": 10, "postdeploy": 11}
 CRASH = "os._exit(1)"
+DISTS = ["load", "loadscope", "loadfile", "loadgroup", "worksteal"]
+EVERYWHERE = ["preflight", "sandbox", "postdeploy"]
+FIXTURE = "@pytest.fixture(scope='session')\ndef thing():\n    {}\n    yield\n    {}"
 
 
 @pytest.mark.parametrize(
@@ -28,6 +31,122 @@ def test_a_crash_is_one_failure_and_no_hang(project, dist, phase):
     assert list(run.outcomes.values()).count("crashed") == 1
     if phase == "postdeploy":
         assert list(run.outcomes.values()).count("passed") == 6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dist", DISTS)
+@pytest.mark.parametrize("phase", EVERYWHERE)
+def test_a_crash_of_the_only_gate_of_a_phase_is_one_failure_and_no_hang(project, dist, phase):
+    (project.path / f"gates/{phase}/test_{phase}.py").unlink()
+    project.gate(phase, CRASH)
+    run = project.run("-n2", f"--dist={dist}")
+    assert run.status == STATUS[phase], run.output
+    assert list(run.outcomes.values()).count("crashed") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("phase", EVERYWHERE)
+@pytest.mark.parametrize("places", [(CRASH, "pass"), ("pass", CRASH)], ids=["setup", "teardown"])
+def test_a_crash_in_a_session_fixture_counts_in_its_own_phase(project, phase, places):
+    project.gate(phase, "pass", head=FIXTURE.format(*places), arguments="thing")
+    run = project.run("-n2")
+    assert run.status == STATUS[phase], run.output
+    assert run.outcome("test_case") == "crashed"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("phase", EVERYWHERE)
+@pytest.mark.parametrize("args", [(), ("--max-worker-restart=1",), ("--max-worker-restart=2",)])
+def test_several_crashes_end_with_the_verdict_of_one(project, phase, args):
+    many = "@pytest.mark.parametrize('x', range(4))"
+    project.gate(phase, CRASH, head=many, arguments="x")
+    run = project.run("-n2", *args)
+    assert run.status == STATUS[phase], run.output
+    assert "crashed" in run.outcomes.values()
+    assert args or list(run.outcomes.values()).count("crashed") == 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("phase", EVERYWHERE)
+@pytest.mark.parametrize("number", ["SIGKILL", "SIGSEGV", "SIGABRT"])
+def test_a_killed_worker_is_a_crash(project, phase, number):
+    project.gate(phase, f"import signal\nos.kill(os.getpid(), signal.{number})")
+    run = project.run("-n2")
+    assert run.status == STATUS[phase], run.output
+    assert run.outcome("test_case") == "crashed"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("where", ["sandbox", "deploy"])
+@pytest.mark.parametrize("restarts", [None, 0, 1])
+def test_workers_killed_while_they_wait_at_a_boundary(project, where, restarts):
+    args = [] if restarts is None else [f"--max-worker-restart={restarts}"]
+    run = project.run("-n2", *args, **{where: ["kill-workers", "sleep:0.3"]})
+    assert run.status == (0 if restarts is None else STATUS["postdeploy" if where == "deploy" else "sandbox"])
+    assert restarts is None or "no other took its place" in run.output
+
+
+COLLECTING = "import os\nif os.environ.get('PYTEST_XDIST_WORKER') in {}:\n    {}\ndef test_more(): pass\n"
+
+
+@pytest.mark.parametrize(
+    ("workers", "args", "status"),
+    [
+        (("gw1",), (), 0),
+        pytest.param(("gw1",), ("--max-worker-restart=0",), 10, marks=pytest.mark.slow),
+        pytest.param(("gw0", "gw1", "gw2"), ("--max-worker-restart=1",), 10, marks=pytest.mark.slow),
+    ],
+)
+def test_a_worker_that_dies_while_it_collects_is_replaced_or_ends_the_session(project, workers, args, status):
+    project.write("gates/sandbox/test_more.py", COLLECTING.format(workers, CRASH))
+    run = project.run("-n2", *args)
+    assert run.status == status, run.output
+    assert run.deployed == (status == 0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import os\nif os.environ.get('PYTEST_XDIST_WORKER') != 'gw1':\n    def test_more(): pass\n",
+        "import os, pytest\nseverity = 'warn' if os.environ.get('PYTEST_XDIST_WORKER') == 'gw1' else 'block'\n"
+        "@pytest.mark.dbdeploy(severity=severity)\ndef test_more(): pass\n",
+        COLLECTING.format(("gw1",), "raise ValueError('only here')"),
+    ],
+    ids=["missing", "severity", "broken"],
+)
+def test_workers_that_know_different_gates_deploy_nothing(project, text):
+    project.write("gates/sandbox/test_more.py", text)
+    run = project.run("-n2")
+    assert run.status == 10, run.output
+    assert not run.deployed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("where", "status"), [("sandbox", 10), ("deploy", 11)])
+def test_a_worker_that_joins_late_and_knows_other_gates_stops_the_session(project, where, status):
+    text = (
+        "import os\nif os.environ.get('PYTEST_XDIST_WORKER') in ('gw0', 'gw1'):\n    def test_more(): pass\n"
+    )
+    project.write("gates/sandbox/test_more.py", text)
+    run = project.run("-n2", **{where: ["kill-workers", "sleep:0.3"]})
+    assert run.status == status, run.output
+
+
+@pytest.mark.slow
+def test_an_interrupt_ends_a_session_whose_worker_hangs_while_it_collects(project):
+    """The first worker to be ready sends the signal: the other one never is."""
+    project.write(
+        "gates/sandbox/test_more.py", COLLECTING.format(("gw1",), "import time\n    time.sleep(600)")
+    )
+    project.write(
+        "interrupt.py",
+        "import os, pytest, signal\n@pytest.hookimpl(optionalhook=True)\ndef pytest_xdist_node_collection_finished():\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n",
+    )
+    run = project.run("-n2", "-p", "interrupt")
+    assert run.status == 2, run.output
+    assert not run.deployed
 
 
 @pytest.mark.slow

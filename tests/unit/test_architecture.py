@@ -21,7 +21,7 @@ LAYERS = [
         "jsonfile",
         "hookspecs",
     },
-    {"config", "db", "journal", "units", "decision", "gating"},
+    {"config", "db", "journal", "last_words", "units", "decision", "gating"},
     {"layouts", "sandboxes", "releasers", "actions", "compare", "rules", "evidence", "health", "adapters"},
     {"plan", "rehearsal", "reports"},
     {"notifiers"},
@@ -34,6 +34,7 @@ PURE = [
     "units.py",
     "model.py",
     "compare/diff.py",
+    "compare/row_result.py",
     *(f"rules/{p.name}" for p in (PACKAGE / "rules").glob("*.py")),
 ]
 EFFECTS = {"psycopg", "subprocess", "socket", "requests", "git", "os", "shutil", "tempfile"}

@@ -131,6 +131,10 @@ def test_an_unknown_key_or_rule_names_the_nearest_known_one_and_all_others(refus
         ("rollback: {strategies: [undo, redo]}", "rollback.strategies[1]: must be undo or restore"),
         ("compare: {ignore: [{}]}", "compare.ignore[0]: must have at least one of kind, property and object"),
         ("compare: {foreign_keys: [{from: a.b, to: a.b.c}]}", "must name a column as schema.table.column"),
+        (
+            "compare: {foreign_keys: [{from: a.b.c, to: 'a.\"b.c'}]}",
+            "must name a column as schema.table.column",
+        ),
         ("acknowledge: [{rule: column-removed, object: o}]", "acknowledge[0].reason: must be given"),
         (
             "acknowledge: [{rule: column-removed, object: o, reason: r, until: soon}]",

@@ -155,6 +155,14 @@ def test_the_command_prints_the_schema(capsys):
     assert json.loads(capsys.readouterr().out) == config_schema()
 
 
+@pytest.mark.parametrize("artifact", ["report", "schema-comparison"])
+def test_the_command_prints_the_schemas_of_artifacts(artifact, capsys):
+    assert main(["schema", artifact]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    Draft202012Validator.check_schema(printed)
+    assert printed["title"].startswith(f"{artifact}.json")
+
+
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [

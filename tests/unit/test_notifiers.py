@@ -210,7 +210,9 @@ def test_the_webhooks_signature_can_be_verified(server):
         "reasons": ["gates/test_a.py::test_a: failed: <public.users> & more"],
         "migrations": ["0000_m", "0001_m"],
         "whatStandsWhere": ["target   dev (localhost:5432/shop): untouched"],
-        "nextCommands": ["to try it on a clone:\n  pytest --dbdeploy-env=dev --dbdeploy-dry-run"],
+        "nextCommands": [
+            "once that is corrected, to try it on a clone only:\n  pytest --dbdeploy-env=dev --dbdeploy-dry-run"
+        ],
         "link": None,
     }
 

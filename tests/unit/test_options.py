@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_dbdeploy.errors import ConfigError, LaterError
+from pytest_dbdeploy.errors import ConfigError
 from pytest_dbdeploy.invocation import Action, requested_action, resolve_options
 from pytest_dbdeploy.model import Mode
 from pytest_dbdeploy.options import OPTIONS
@@ -31,6 +31,10 @@ def test_without_an_action_the_plugin_has_nothing_to_do(config):
         (["--dbdeploy-env", "dev"], Action(Mode.DEPLOY, "dev")),
         (["--dbdeploy-env=dev", "--dbdeploy-dry-run"], Action(Mode.DRY_RUN, "dev")),
         (["--dbdeploy-compare=local,dev"], Action(Mode.COMPARE, compare=("local", "dev"))),
+        (
+            ["--dbdeploy-compare=local,dev", "--dbdeploy-compare=prod"],
+            Action(Mode.COMPARE, compare=("local", "dev", "prod")),
+        ),
         (
             ["--dbdeploy-compare=local", "--dbdeploy-compare=dev"],
             Action(Mode.COMPARE, compare=("local", "dev")),
@@ -63,6 +67,7 @@ def test_the_command_line_asks_for_an_action(config, arguments, action):
         (["--dbdeploy-compare=dev"], "needs two sides"),
         (["--dbdeploy-compare=dev,"], "needs two sides"),
         (["--dbdeploy-compare=dev,dev"], "same side twice"),
+        (["--dbdeploy-compare=dev,uat,dev"], "same side twice"),
         (["--dbdeploy-compare=postgres://h/a,postgres://h/b"], "one database URL"),
         (
             ["--dbdeploy-compare=a,b", "--dbdeploy-env=dev"],
@@ -93,11 +98,6 @@ def test_what_makes_no_sense_is_refused_with_what_to_do(config, arguments, messa
     assert message in caught.value.message
     assert caught.value.hint
     assert "hunter22" not in str(caught.value)
-
-
-def test_three_sides_are_for_a_later_version(config):
-    with pytest.raises(LaterError, match="3 sides"):
-        requested_action(config("--dbdeploy-compare=a,b,c"))
 
 
 def test_an_action_does_not_print_the_urls_that_it_holds(config):
@@ -196,3 +196,32 @@ def test_every_option_is_documented():
     for option in OPTIONS:
         for name in filter(None, (option.flag, option.ini, option.variable)):
             assert f"`{name}" in page
+
+
+def test_help_fits_eighty_columns_and_says_of_every_option_where_else_it_is_set(pytester, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = pytester.runpytest_subprocess("--help").stdout.lines
+    first = lines.index("database deployment gates:")
+    ours = lines[first + 1 : lines.index("", first)]
+    assert all(len(line) <= 80 for line in ours)
+    text = " ".join(" ".join(ours).split())
+    assert "pytest --dbdeploy-env=dev --dbdeploy-dry-run" in text, "the first dry run, to copy"
+    starts = [text.index(f"{option.flag}=" if option.metavar else option.flag) for option in OPTIONS]
+    for option, start, end in zip(OPTIONS, starts, [*starts[1:], len(text)], strict=True):
+        said = text[start:end]
+        assert said.rstrip().endswith("."), said
+        if option.action:
+            assert "On the command line only." in said
+        else:
+            assert "(default: " in said
+            assert f"variable {option.variable}" in said
+            assert option.ini is None or f"ini key {option.ini}" in said
+
+
+def test_fixtures_fit_eighty_columns(pytester, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = pytester.runpytest_subprocess("--fixtures", "-v").stdout.lines
+    first = next(i for i, line in enumerate(lines) if "fixtures defined from pytest_dbdeploy" in line)
+    ours = [line for line in lines[first + 1 :] if line.startswith("    ")]
+    assert len(ours) > 15
+    assert all(len(line) <= 80 for line in ours)

@@ -406,3 +406,12 @@ def test_seconds_count_from_start_to_finish():
     run = record()
     run.finished = run.started + dt.timedelta(seconds=12.3)
     assert json_report.build(run)["durationSeconds"] == 12.3
+
+
+def test_a_gate_is_one_line_of_the_file(tmp_path):
+    run = record()
+    text = json_report.write(run, Artifacts(tmp_path, "", "dev", 0.0)).read_text()
+    assert json.loads(text) == json_report.build(run)
+    for gate in run.gates:
+        (line,) = [line for line in text.splitlines() if f'"nodeid": "{gate.nodeid}"' in line]
+        assert json.loads(line.rstrip(","))["outcome"] == gate.outcome

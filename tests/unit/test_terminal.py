@@ -31,7 +31,7 @@ from pytest_dbdeploy.model import (
 )
 from pytest_dbdeploy.reports import terminal
 from pytest_dbdeploy.reports.record import RunRecord
-from pytest_dbdeploy.reports.step_lines import ReporterWriter, TerminalReport
+from pytest_dbdeploy.reports.step_lines import ReporterWriter, TerminalReport, wrapped
 from pytest_dbdeploy.secret import Secret, redactor
 from pytest_dbdeploy.steps import Steps
 
@@ -318,13 +318,13 @@ def test_a_refusal_reads_from_verdict_to_files():
     assert lines[1:] == [
         "  why",
         f"    {gate}",
-        "          failed: column public.users.legacy",
+        "      failed: column public.users.legacy",
         "  what stands where",
         "    target   dev (localhost:5432/shop): untouched",
         "  notes",
         "    2 uncommitted files",
         "  next",
-        "    to try it on a clone:",
+        "    once that is corrected, to try it on a clone only:",
         "      pytest --dbdeploy-env=dev --dbdeploy-dry-run",
         "  files",
         "    .deployments/deploy-dev-1764000000000/  (report.json, deployment.log)",
@@ -346,7 +346,7 @@ def test_a_refusal_reads_from_verdict_to_files():
         (Outcome.ROLLBACK_FAILED, Mode.DEPLOY, "ROLLBACK FAILED: A PERSON MUST LOOK"),
         (Outcome.INTERRUPTED, Mode.DEPLOY, "INTERRUPTED: dev is untouched"),
         (Outcome.EQUAL, Mode.COMPARE, "EQUAL"),
-        (Outcome.DIFFERENT, Mode.COMPARE, "DIFFERENT: dev, 0 differences"),
+        (Outcome.DIFFERENT, Mode.COMPARE, "DIFFERENT: dev ("),
         (None, Mode.DEPLOY, "INTERNAL ERROR: NOT DEPLOYED"),
     ],
 )
@@ -372,6 +372,78 @@ def test_only_the_first_ten_reasons_are_listed():
     assert "… and 4 more, see report.json" in text
 
 
+def test_gates_that_fail_for_one_reason_are_one_entry():
+    why = "cannot connect to dev: connection refused"
+    reasons = (
+        Reason("gate-failed", f"failed: {why}", "g::reachable"),
+        Reason("gate-error", f"ended with an error: {why}", "g::version"),
+        Reason("gate-failed", f"failed: {why}", "g::history"),
+        Reason("gate-failed", "failed: no room", "g::disk"),
+    )
+    lines = terminal.summary(record(Outcome.ABORTED, decision=Decision(Verdict.ABORT, reasons)))
+    assert lines[1:7] == [
+        "  why",
+        "    g::reachable",
+        f"      failed: {why}",
+        "      and 2 more gates for the same reason, see report.json",
+        "    g::disk",
+        "      failed: no room",
+    ]
+
+
+def test_differences_are_listed_once():
+    gate = "dbdeploy/compare/test_schema.py::test_schema_is_equal[table]"
+    reasons = (
+        Reason("gate-failed", "failed: table public.x is not in a", gate),
+        Reason("gate-failed", "failed: public.y: 1 row, 2 rows", "dbdeploy/compare/test_rows.py::test_rows"),
+    )
+    changes = [Change("table", ChangeType.ADDED, f"public.x{i}", None, {}) for i in range(11)]
+    run = record(
+        Outcome.DIFFERENT, mode=Mode.COMPARE, decision=Decision(Verdict.ABORT, reasons), changes=changes
+    )
+    text = "\n".join(terminal.summary(run))
+    assert "is not in a" not in text
+    assert "  why\n    dbdeploy/compare/test_rows.py::test_rows\n" in text
+    assert "  differences\n    + table public.x0\n" in text
+    assert "public.x10" in text, "and 1 more would take the same line"
+
+
+@pytest.mark.parametrize("width", [80, 100, 200])
+def test_lines_fit_the_terminal_but_for_what_is_copied(width):
+    command = "pytest --dbdeploy-env=prod --dbdeploy-approve=" + "ab12cd34" * 8
+    path = "/a/path/" + "x" * 90 + "/backup.dump"
+    prose = "the server said that something is wrong and this is why nothing was done about it at all " * 3
+    for line in (f"    {prose}", f"    to do it: {command}", f"    backup   {path}", f"    {prose}: {path}"):
+        parts = wrapped(line, width)
+        assert all(len(p) < width or path in p or command in p for p in parts)
+        assert " ".join(parts).split() == line.split()
+        assert all(p.startswith("      ") for p in parts[1:])
+    assert any(command in part for part in wrapped(f"  {prose} {command}", width))
+
+
+def test_seconds_stay_with_their_number():
+    screen = Screen()
+    steps, _ = running(screen)
+    for length in range(40, 60):
+        with steps.step("plan", "plan", LogPhase.PREFLIGHT) as step:
+            step.done("x" * length)
+    assert len(screen.lines) > 20, "some went on below"
+    assert not [line for line in screen.lines if line.strip() == "s"]
+    assert "\xa0" not in "".join(screen.lines)
+
+
+def test_what_is_said_again_below_is_brief_in_its_line():
+    screen = Screen()
+    steps, _ = running(screen)
+    with steps.step("decision", "decision", LogPhase.DEPLOY) as step:
+        step.failed(
+            "gates/test_a.py::test_b: failed: a long story",
+            brief="not to be deployed: gates/test_a.py::test_b",
+        )
+    assert without_seconds(screen.lines[0]).endswith("FAILED: not to be deployed: gates/test_a.py::test_b")
+    assert "story" not in "".join(screen.lines)
+
+
 def test_warnings_and_changes_are_listed_when_it_went_well():
     run = record(
         Outcome.DEPLOYED,
@@ -393,7 +465,7 @@ def test_warnings_and_changes_are_listed_when_it_went_well():
         ],
     )
     text = "\n".join(terminal.summary(run))
-    assert "g::warns\n          slow lock\n" in text
+    assert "g::warns\n      slow lock\n" in text
     assert "- column public.users.legacy  [column-removed, acknowledged]" in text
     assert "+ table public.x" in text
     assert "pytest --dbdeploy-rollback=deploy-dev-1764000000000" in text

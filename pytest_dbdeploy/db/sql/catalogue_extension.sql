@@ -1,7 +1,8 @@
--- extensions with their versions: kind, name, then their properties
+-- extensions with their versions: kind, name, then their properties. _newest: what CREATE EXTENSION gives on this server
 select 'extension' as kind,
        quote_ident(x.extname) as name,
        x.extversion as version,
+       nullif(x.extversion = (select default_version from pg_available_extensions() where name = x.extname), false) as _newest,
        quote_ident(n.nspname) as schema,
        d.description as comment
 from pg_extension x

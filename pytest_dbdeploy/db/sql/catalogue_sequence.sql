@@ -20,11 +20,12 @@ join pg_sequence s on s.seqrelid = c.oid
 left join (
     select dep.objid,
            quote_ident(tn.nspname) || '.' || quote_ident(tc.relname) || '.' || quote_ident(a.attname) as name
-    from pg_depend dep
+    from pg_sequence os
+    join pg_depend dep on dep.classid = 'pg_class'::regclass and dep.objid = os.seqrelid
     join pg_class tc on tc.oid = dep.refobjid
     join pg_namespace tn on tn.oid = tc.relnamespace
     join pg_attribute a on a.attrelid = tc.oid and a.attnum = dep.refobjsubid
-    where dep.classid = 'pg_class'::regclass and dep.refclassid = 'pg_class'::regclass
+    where dep.refclassid = 'pg_class'::regclass
       and dep.deptype = 'a' and dep.refobjsubid > 0
 ) owned on owned.objid = c.oid
 left join pg_description d on d.classoid = 'pg_class'::regclass and d.objoid = c.oid and d.objsubid = 0

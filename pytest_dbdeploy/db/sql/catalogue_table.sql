@@ -8,9 +8,10 @@ select case c.relkind when 'f' then 'foreign table' else 'table' end as kind,
        nullif(parents.detach_pending, false) as detach_pending,
        case when not c.relispartition then parents.names end as inherits,
        case when c.reloftype <> 0 then format_type(c.reloftype, null) end as of_type,
-       array(select o from unnest(c.reloptions) as o order by o) as options,
-       array(select o from unnest(toast.reloptions) as o order by o) as toast_options,
-       nullif(am.amname, 'heap') as access_method,
+       case when c.reloptions is not null then array(select o from unnest(c.reloptions) as o order by o) end as options,
+       case when toast.reloptions is not null then array(select o from unnest(toast.reloptions) as o order by o) end as toast_options,
+       -- a partitioned table has none, or one for partitions to come
+       case when c.relkind = 'p' or am.amname <> 'heap' then quote_ident(am.amname) end as access_method,
        space.spcname as tablespace,
        case c.relreplident
            when 'n' then 'nothing'
@@ -27,11 +28,14 @@ select case c.relkind when 'f' then 'foreign table' else 'table' end as kind,
            from unnest(ft.ftoptions) as o order by o
        ) as server_options,
        pg_get_userbyid(c.relowner) as owner,
+       rt.typacl::text[] as row_type_acl,
+       case when rt.typacl is not null then acldefault('T', rt.typowner)::text[] end as row_type_acl_default,
        c.relacl::text[] as acl,
        case when c.relacl is not null then acldefault('r', c.relowner)::text[] end as acl_default,
        d.description as comment
 from pg_class c
 join pg_namespace n on n.oid = c.relnamespace
+left join pg_type rt on rt.oid = c.reltype
 left join pg_class toast on toast.oid = c.reltoastrelid
 left join pg_am am on am.oid = c.relam
 left join pg_tablespace space on space.oid = c.reltablespace

@@ -25,12 +25,27 @@ select 'type' as kind,
        case when t.typtype = 'd' then coalesce(pg_get_expr(t.typdefaultbin, 0), t.typdefault) end as "default",
        case when t.typtype = 'd' then nullif(t.typnotnull, false) end as not_null,
        case when t.typtype = 'd' then array(
-           select quote_ident(k.conname) || ' ' || pg_get_constraintdef(k.oid)
-                  || coalesce(' comment ' || quote_literal(kd.description), '')
+           select pg_get_constraintdef(k.oid) || coalesce(' comment ' || quote_literal(kd.description), '')
            from pg_constraint k
            left join pg_description kd on kd.classoid = 'pg_constraint'::regclass and kd.objoid = k.oid
-           where k.contypid = t.oid and k.contype = 'c' order by k.conname
+           where k.contypid = t.oid and k.contype = 'c' order by 1, k.conname
        ) end as constraints,
+       -- in the order of the definitions; what PostgreSQL 17 names besides, where the name is not its own choice
+       case when t.typtype = 'd' then array(
+           select quote_ident(k.conname) from pg_constraint k
+           left join pg_description kd on kd.classoid = 'pg_constraint'::regclass and kd.objoid = k.oid
+           where k.contypid = t.oid and k.contype = 'c'
+           order by pg_get_constraintdef(k.oid) || coalesce(' comment ' || quote_literal(kd.description), ''), k.conname
+       ) end as constraint_names,
+       case when t.typtype = 'd' then (
+           select quote_ident(k.conname) from pg_constraint k
+           where k.contypid = t.oid and k.contype = 'n' and k.conname <> t.typname || '_not_null'
+       ) end as not_null_name,
+       case when t.typtype = 'd' then (
+           select kd.description from pg_constraint k
+           join pg_description kd on kd.classoid = 'pg_constraint'::regclass and kd.objoid = k.oid
+           where k.contypid = t.oid and k.contype = 'n'
+       ) end as not_null_comment,
        format_type(r.rngsubtype, null) as subtype,
        opc.name as subtype_opclass,
        case when r.rngcollation <> sub.typcollation

@@ -75,3 +75,16 @@ REVOKE EXECUTE ON FUNCTION shop.double(integer, text) FROM PUBLIC;
 ALTER DEFAULT PRIVILEGES IN SCHEMA shop GRANT SELECT ON TABLES TO reader;
 DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET work_mem = ''8MB''', current_database()); END $$;
 DO $$ BEGIN EXECUTE format('ALTER ROLE reader IN DATABASE %I SET app.secret = ''hush''', current_database()); END $$;
+
+CREATE CONVERSION shop.conv FOR 'UTF8' TO 'LATIN1' FROM utf8_to_iso8859_1;
+CREATE FUNCTION shop.same(integer, text) RETURNS bool LANGUAGE sql AS 'SELECT $1 = length($2)';
+CREATE OPERATOR shop.=== (leftarg = integer, rightarg = text, function = shop.same);
+CREATE OPERATOR CLASS shop.int_ops FOR TYPE integer USING btree AS
+    OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >, FUNCTION 1 btint4cmp(integer, integer);
+CREATE CAST (text AS shop.address) WITH INOUT;
+CREATE TEXT SEARCH PARSER shop.parser (start = prsd_start, gettoken = prsd_nexttoken, end = prsd_end, lextypes = prsd_lextype);
+CREATE TEXT SEARCH TEMPLATE shop.template (lexize = dsimple_lexize);
+CREATE TEXT SEARCH DICTIONARY shop.dictionary (template = simple);
+CREATE TEXT SEARCH CONFIGURATION shop.configuration (copy = simple);
+CREATE ACCESS METHOD heap2 TYPE TABLE HANDLER heap_tableam_handler;
+REVOKE EXECUTE ON FUNCTION pg_catalog.pg_sleep(double precision) FROM PUBLIC;
