@@ -70,7 +70,7 @@ def size(seen: Seen, relation: str) -> str:
     if taken:
         parts.append(_bytes(taken))
     if traffic and traffic.scans is not None and traffic.scans >= 0.05:
-        parts.append(f"{traffic.scans:,.1f} scans a second on the target")
+        parts.append(f"{traffic.scans:,.{0 if traffic.scans >= 10 else 1}f} scans a second on the target")
     return ", ".join(parts)
 
 
