@@ -119,4 +119,4 @@ def _waiting(evidence: Sequence[StatementEvidence], facts: Facts) -> list[str]:
 
 def _history(plan: Plan) -> tuple[tuple[str, Fact], ...]:
     problems = plan.history.problems if plan.history else ()
-    return tuple((p.kind, Fact(p.migration, p.message, p.migration, p.hint)) for p in problems)
+    return tuple((p.kind, Fact(p.migration, p.message, p.migration, p.hint)) for p in problems if p.blocking)
