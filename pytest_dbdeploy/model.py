@@ -15,6 +15,18 @@ from enum import Enum, IntEnum, StrEnum
 from pathlib import Path
 from typing import Any
 
+from .measured import ColumnValues as ColumnValues
+from .measured import DroppedObject as DroppedObject
+from .measured import Fact as Fact
+from .measured import Facts as Facts
+from .measured import Lock as Lock
+from .measured import RelationSize as RelationSize
+from .measured import RowCounts as RowCounts
+from .measured import StatementError as StatementError
+from .measured import StatementEvidence as StatementEvidence
+from .measured import TouchedObject as TouchedObject
+from .measured import Traffic as Traffic
+from .measured import Violation as Violation
 from .secret import redact_sql
 
 
@@ -290,59 +302,6 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Lock:
-    """A lock on a relation that existed before. ``named``: the statement's text names the relation."""
-
-    relation: str
-    mode: str
-    named: bool
-
-
-@dataclass(frozen=True, slots=True)
-class StatementError:
-    sqlstate: str | None
-    message: str
-    detail: str | None = None
-    hint: str | None = None
-    violating_rows: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RowCounts:
-    inserted: int = 0
-    updated: int = 0
-    deleted: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class DroppedObject:
-    kind: str
-    object: str
-    implicit: bool
-
-
-@dataclass(frozen=True, slots=True)
-class StatementEvidence:
-    """What one statement did on the clone. ``transactional=False``: the server refused it inside a transaction block."""
-
-    migration: str
-    file: str
-    line: int
-    statement: str
-    tag: str | None
-    duration_seconds: float
-    transactional: bool
-    locks: tuple[Lock, ...] = ()
-    rewritten: tuple[str, ...] = ()
-    rebuilt: tuple[str, ...] = ()
-    scanned: tuple[str, ...] = ()
-    dropped: tuple[DroppedObject, ...] = ()
-    rows: Mapping[str, RowCounts] = field(default_factory=dict)
-    wal_bytes: int | None = None
-    error: StatementError | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Change:
     """One difference between two schemas. ``object``: ``schema.name`` (``schema.table.column`` for what belongs to a table).
 
@@ -370,13 +329,16 @@ class NotCompared:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a rule says of one change or one statement. ``place``: ``file:line`` where known."""
+    """What a rule says of one change or one statement. ``place``: ``file:line`` where known; ``migration``: its name."""
 
     rule: str
     object: str
     message: str
     hint: str | None = None
     place: str | None = None
+    migration: str | None = None
+    severity: Severity | None = None
+    acknowledged: bool = False
 
 
 # -- gates and the decision ------------------------------------------------------------------------------------

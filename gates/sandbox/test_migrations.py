@@ -25,7 +25,11 @@ def message(evidence):
     if error.hint:
         text.append(f"hint: {error.hint}")
     if error.violating_rows is not None:
-        text.append(f"{error.violating_rows} rows violate it")
+        found = evidence.violation
+        of = f" of {found.relation}" if found else ""
+        keys = f": {'; '.join(found.keys)}" if found and found.keys else ""
+        more = "; ..." if keys and len(found.keys) < error.violating_rows else ""
+        text.append(f"{error.violating_rows:,} rows{of} violate it{keys}{more}")
     text += [f"in migration {evidence.migration}:", *(f"    {line}" for line in shown)]
     text.append(
         "Nothing was deployed. Correct the migration (it was applied nowhere but on the clone), or the rows that it meets."

@@ -3,10 +3,12 @@
 import pytest
 
 from pytest_dbdeploy import facts, not_applicable
-from pytest_dbdeploy.rules import RULES, evaluate, severity_of
+from pytest_dbdeploy.rules import RULES, severity_of
 
 
 def pytest_generate_tests(metafunc):
+    if "rule" not in metafunc.fixturenames:
+        return
     known = facts(metafunc.config)
     policy = known.get("policy") or {}
     gates = []
@@ -17,13 +19,27 @@ def pytest_generate_tests(metafunc):
     metafunc.parametrize("rule", gates or [pytest.param(None, id="no rules")])
 
 
-def test_rule(rule, dbdeploy_changes, dbdeploy_evidence, _dbdeploy_checks):
+def test_rule(rule, _dbdeploy_checks):
     if rule is None:
         return
     if severity_of(rule, _dbdeploy_checks["policy"]) == "ignore":
         not_applicable(f"the policy ignores {rule}: {RULES[rule].summary}")
-    changes = [change for change in dbdeploy_changes if not change.acknowledged]
-    findings = evaluate(rule, changes, dbdeploy_evidence)
+    findings = [f for f in _dbdeploy_checks["findings"] if f.rule == rule and not f.acknowledged]
     if findings:
-        texts = [f"{f.place or 'the migrations'}: {f.message}\n{f.hint or ''}".rstrip() for f in findings]
-        pytest.fail("\n\n".join(texts), pytrace=False)
+        pytest.fail(told(findings), pytrace=False)
+
+
+def told(findings):
+    """Each finding with its place and what to do; the first line, which the summary shows, speaks for all."""
+    texts = [f"{f.place or 'the migrations'}: {f.message}\n{f.hint or ''}".rstrip() for f in findings]
+    if len(findings) > 1:
+        objects = ", ".join(dict.fromkeys(f.object for f in findings))
+        texts.insert(0, f"{len(findings)} findings: {objects}")
+    return "\n\n".join(texts)
+
+
+@pytest.mark.dbdeploy(severity="warn")
+def test_acknowledgements_acknowledge_something(_dbdeploy_checks):
+    unused = _dbdeploy_checks["unused_acknowledgements"]
+    if unused:
+        pytest.fail("\n".join([*unused, "Remove it, or correct the name of the object."]), pytrace=False)

@@ -33,3 +33,8 @@ def parent_name(name: str) -> str:
     for match in _PART.finditer(name):
         last = match
     return name[: last.start()].rstrip(".") if last else ""
+
+
+def quoted(part: str) -> str:
+    """One part as PostgreSQL prints it. Reserved words are not known here: ``"order"`` stays bare."""
+    return part if re.fullmatch(r"[a-z_][a-z0-9_$]*", part) else '"' + part.replace('"', '""') + '"'

@@ -142,6 +142,12 @@ def read_snapshot(
     raise AssertionError("unreachable")
 
 
+def read_identities(conn: psycopg.Connection[Any]) -> dict[tuple[str, int, int], tuple[str, str]]:
+    """What ``renames`` tells renamed objects by: (catalogue, oid, column) -> (kind, name)."""
+    rows = conn.execute(query("identities")).fetchall()
+    return {(row[0], row[1], row[2]): (row[3], row[4]) for row in rows}
+
+
 def _unreadable(transport: Transport, error: psycopg.Error) -> TargetError:
     message = error.diag.message_primary or str(error).partition("\n")[0]
     detail = f": {error.diag.message_detail}" if (error.sqlstate or "").startswith("08") else ""

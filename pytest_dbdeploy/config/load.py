@@ -32,7 +32,6 @@ from .models import (
 )
 from .problems import Problem, config_error
 from .reading import Configuration, KeyPath, read_configuration
-from .rule_names import measured_rules
 
 DEFAULT_POLICY: Mapping[str, Severity] = {"table-removed": Severity.BLOCK, "column-removed": Severity.BLOCK}
 
@@ -137,9 +136,7 @@ def load_settings(
         reports=content.reports,
         state=content.state,
         sources=_sources(environments, action, environment, config_file, artifacts),
-        notes=tuple(
-            dict.fromkeys((*read.variables.notes, *environments.notes, *_unmeasured(read, overrides)))
-        ),
+        notes=tuple(dict.fromkeys((*read.variables.notes, *environments.notes))),
     )
 
 
@@ -188,12 +185,6 @@ def _alerts(read: Configuration) -> AlertSettings:
         Secret(password) if password else None,
     )
     return AlertSettings(alerts.slack, alerts.webhook, alerts.email, alerts.on, smtp)
-
-
-def _unmeasured(read: Configuration, overrides: Mapping[str, Severity]) -> list[str]:
-    """Rules that the file names and that this version does not measure: said, lest somebody relies on them."""
-    named = sorted((set(read.content.policy) | set(overrides)) - measured_rules())
-    return [f"{read.shown}: policy: this version does not measure {', '.join(named)} yet"] if named else []
 
 
 # -- checks ----------------------------------------------------------------------------------------------------

@@ -187,6 +187,7 @@ class DeployFlow(EndingFlow):
         assert self.sandbox_work is not None
         self.rehearsed = found = self.sandbox_work.run()
         self.record.evidence, self.record.changes = list(found.evidence), list(found.changes)
+        self.record.findings = list(found.findings)
         self.record.not_compared = list(found.after.not_compared)
         way_back.save_rehearsal(self.workspace.artifacts, found.before, found.after, found.emptied)
         self.record.rollback.strategy = "restore" if found.way_back["rehearsed"] else None
@@ -294,6 +295,11 @@ class DeployFlow(EndingFlow):
                 "hub_error": found.hub_error,
                 "changes": found.changes,
                 "evidence": found.evidence,
+                "checks": {
+                    **self._checks(),
+                    "findings": found.findings,
+                    "unused_acknowledgements": found.unused_acknowledgements,
+                },
             }
         )
 

@@ -17,12 +17,13 @@ from ..db import search_path
 from ..db.tools import tools_for
 from ..db.url import DatabaseUrl
 from ..errors import DbDeployError, ToolError
+from ..evidence.observer import Observer
 from ..layouts.base import LayoutReader
-from ..model import Change, Level, LogPhase, Plan, StatementError, StatementEvidence, Unit
+from ..model import Change, Finding, Level, LogPhase, Plan, StatementError, StatementEvidence, Unit
 from ..rehearsal import Rehearsal, difference, rehearse, written_so_far
-from ..rules import judge
 from ..sandboxes import embedded
 from ..steps import Step
+from .judging import judge_rehearsal
 from .workspace import Workspace, count, error_text
 
 PHASE = LogPhase.SANDBOX_VALIDATION
@@ -40,6 +41,8 @@ class Rehearsed:
     before: Snapshot
     after: Snapshot
     changes: tuple[Change, ...]
+    findings: tuple[Finding, ...]
+    unused_acknowledgements: tuple[str, ...]
     rows_changed: bool
     written: Mapping[str, int]
     emptied: tuple[str, ...]
@@ -82,13 +85,16 @@ class SandboxWork:
         counts = {
             name: self._counts(url) for name, url in (("before", copied.before), ("after", copied.after))
         }
-        changes = judge(
-            diff(before, after),
-            self.plan.policy,
-            self.settings.acknowledge,
-            files=self._files(),
-            evidence=rehearsal.evidence,
+        judged = judge_rehearsal(
+            self.workspace,
+            self.plan,
+            (self.target, copied.before, copied.after),
+            (before, after),
+            rehearsal.evidence,
+            (counts["before"], counts["after"]),
+            self._files(),
         )
+        changes = judged.changes
         emptied = [name for name, rows in counts["before"].items() if rows and counts["after"].get(name) == 0]
         return Rehearsed(
             clone=copied,
@@ -98,6 +104,8 @@ class SandboxWork:
             before=before,
             after=after,
             changes=changes,
+            findings=judged.findings,
+            unused_acknowledgements=judged.unused,
             rows_changed=self._rows_changed(copied),
             written=rehearsal.written,
             emptied=tuple(emptied),
@@ -158,6 +166,8 @@ class SandboxWork:
                     self.layout.ensure_history(conn)
                     migrations = {m.name: m for m in self.plan.migrations}
                     rehearsal = rehearse(conn, monitor, list(self.plan.units), migrations, self.layout, step)
+                    if self.settings.reports.samples == "none":
+                        rehearsal = rehearsal.without_keys()
             if rehearsal.error:
                 step.failed(rehearsal.error.splitlines()[0])
             else:
@@ -173,14 +183,17 @@ class SandboxWork:
         seconds = 0.0
         with self.workspace.connect(copied.after, "observer", autocommit=True) as monitor:
             before = written_so_far(monitor, monitor)
-        try:
-            seconds = run_command(command, copied.after, self.settings.rootdir, step).seconds
-        except ToolError as failure:
-            error = StatementError(None, error_text(failure))
-        evidence = StatementEvidence(
-            "command", "dbdeploy.yaml", 1, command, None, seconds, transactional=False, error=error
-        )
-        with self.workspace.connect(copied.after, "observer", autocommit=True) as monitor:
+            observer = Observer(monitor, {})
+            observer.others_started()
+            try:
+                seconds = run_command(command, copied.after, self.settings.rootdir, step).seconds
+            except ToolError as failure:
+                error = StatementError(None, error_text(failure))
+            evidence = observer.others_ended(
+                StatementEvidence(
+                    "command", "dbdeploy.yaml", 1, command, None, seconds, transactional=False, error=error
+                )
+            )
             written = difference(before, written_so_far(monitor, monitor))
         return Rehearsal((evidence,), (), seconds, error.message if error else None, written)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import jsonfile
-from ..model import ExitStatus, GateRecord, GitState, Outcome, Plan, StatementEvidence, as_json
+from ..model import ExitStatus, Finding, GateRecord, GitState, Outcome, Plan, StatementEvidence, as_json
 from .artifacts import Artifacts
 from .record import RunRecord
 from .samples import presentable
@@ -49,6 +49,7 @@ def _report(record: RunRecord) -> dict[str, Any]:
         "notes": record.notes,
         "whatStandsWhere": record.what_stands_where,
         "nextCommands": record.next_commands,
+        "findings": [_finding(finding, record.samples) for finding in record.findings],
     }
 
 
@@ -118,6 +119,13 @@ def _evidence(evidence: StatementEvidence, samples: str) -> dict[str, Any]:
             if error[key] is not None:
                 error[key] = presentable(error[key], samples)
     return as_dict
+
+
+def _finding(finding: Finding, samples: str) -> dict[str, Any]:
+    texts = {
+        key: presentable(text, samples) for key in ("message", "hint") if (text := getattr(finding, key))
+    }
+    return {**as_json(finding), **texts}
 
 
 def _rollback(record: RunRecord) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from ..model import (
     Change,
     Decision,
     ExitStatus,
+    Finding,
     GateOutcome,
     GateRecord,
     Level,
@@ -169,6 +170,7 @@ class RunRecord:
     not_compared: list[NotCompared] = field(default_factory=list)
     comparison: Comparison | None = None
     evidence: list[StatementEvidence] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
     backup: Backup | None = None
     rollback: RollbackRecord = field(default_factory=RollbackRecord)
     deployed_commit: str | None = None

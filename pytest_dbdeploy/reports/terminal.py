@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..jsonfile import redact_text
-from ..model import Change, GateOutcome, Mode, Outcome, Plan, Severity
+from ..model import Change, ChangeType, GateOutcome, Mode, Outcome, Plan, Severity
 from . import schema_comparison
 from .record import RunRecord
 from .samples import presentable
@@ -277,7 +277,8 @@ def _warnings(record: RunRecord) -> list[str]:
 
 def _change(change: Change) -> str:
     mark = f"  [{change.rule}{', acknowledged' if change.acknowledged else ''}]" if change.rule else ""
-    return f"{_SIGN[change.change]} {change.kind} {change.object}{mark}"
+    new = f" -> {(change.after or {}).get('name')}" if change.change is ChangeType.RENAMED else ""
+    return f"{_SIGN[change.change]} {change.kind} {change.object}{new}{mark}"
 
 
 def next_commands(record: RunRecord) -> list[str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 
-from ..model import Change, Finding, Severity, StatementEvidence
-from .base import Acknowledgement, Rule
-from .judging import Acknowledged, inline_acknowledgements, judge_by, texts_of
+from ..model import Change, Facts, Finding, Severity, StatementEvidence
+from .base import Acknowledgement, Rule, Seen
+from .judging import Acknowledged, Judged, inline_acknowledgements, judge_by, judge_findings, texts_of
 from .judging import severity_of as _severity_of
 from .registry import find_rules
 
@@ -15,8 +15,11 @@ __all__ = [
     "RULES",
     "Acknowledged",
     "Acknowledgement",
+    "Judged",
     "Rule",
+    "Seen",
     "evaluate",
+    "findings_of",
     "inline_acknowledgements",
     "judge",
     "severity_of",
@@ -27,10 +30,25 @@ RULES: Mapping[str, Rule] = find_rules()
 
 
 def evaluate(
-    rule: str, changes: Sequence[Change], evidence: Sequence[StatementEvidence] = ()
+    rule: str,
+    changes: Sequence[Change] = (),
+    evidence: Sequence[StatementEvidence] = (),
+    facts: Facts | None = None,
 ) -> list[Finding]:
-    """What ``rule`` finds in folded changes (``diff``) and evidence. KeyError for an unknown rule."""
-    return RULES[rule].check(changes, evidence)
+    """What ``rule`` finds in folded changes (``diff``), evidence and facts. KeyError for an unknown rule."""
+    return RULES[rule].check(Seen(changes, evidence, facts or Facts()))
+
+
+def findings_of(
+    seen: Seen,
+    policy: Mapping[str, Severity] | Mapping[str, str],
+    acknowledgements: Sequence[Acknowledgement] = (),
+    *,
+    files: Mapping[str, str] | None = None,
+    today: dt.date | None = None,
+) -> Judged:
+    """What all rules find that the policy does not ignore. Parameters as of ``judge``."""
+    return judge_findings(RULES, seen, policy, acknowledgements, files=files, today=today)
 
 
 def severity_of(rule: str, policy: Mapping[str, Severity] | Mapping[str, str]) -> Severity:

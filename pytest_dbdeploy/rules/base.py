@@ -1,17 +1,15 @@
-"""What a rule is, and which statement made a change. No I/O."""
+"""What a rule is, what it judges, and which statement made a change. No I/O."""
 
 from __future__ import annotations
 
 import datetime as dt
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..compare.names import parent_name, split_name
-from ..model import Change, ChangeType, Finding, Severity, StatementEvidence
-
-Check = Callable[[Sequence[Change], Sequence[StatementEvidence]], list[Finding]]
+from ..model import Change, ChangeType, Facts, Finding, Severity, StatementEvidence
 
 _COMMENTS = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 _TAKES_AWAY = re.compile(r"\b(drop|rename|set\s+schema)\b", re.IGNORECASE)
@@ -19,18 +17,31 @@ _EXCERPT = 100
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """What a rule judges: folded changes, what each statement did, and what else was measured."""
+
+    changes: Sequence[Change] = ()
+    evidence: Sequence[StatementEvidence] = ()
+    facts: Facts = field(default_factory=Facts)
+
+
+Check = Callable[[Seen], list[Finding]]
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """A kind of change, or of evidence, that breaks something.
 
     ``name``: kebab-case; its page is docs/rules/<name>.md. ``default``: what the policy says of it unless told otherwise.
-    ``summary``: one line. ``check``: folded changes and evidence to one finding for each thing found; a rule about changes
-    must not need the evidence to find them, only to say where they come from.
+    ``summary``: one line. ``check``: one finding for each thing found; a rule about changes must not need the evidence to
+    find them, only to say where they come from. ``example``: an object that it might name, for its page.
     """
 
     name: str
     default: Severity
     summary: str
     check: Check
+    example: str = "public.orders"
 
 
 class Acknowledgement(Protocol):
@@ -66,20 +77,40 @@ def responsible(change: Change, evidence: Sequence[StatementEvidence]) -> Respon
     None where neither tells.
     """
     found = next((e for e in evidence if any(d.object == change.object for d in e.dropped)), None)
+    if change.change is ChangeType.ADDED:
+        found = next((e for e in evidence if any(c.object == change.object for c in e.created)), found)
     if found is None:
         found = _naming(change, change.object, evidence)
+    if found is None and change.change is not ChangeType.REMOVED:
+        own = {change.object, parent_name(change.object)}
+        found = next((e for e in reversed(evidence) if any(a.object in own for a in e.altered)), None)
     if found is None and change.kind == "constraint" and change.change is ChangeType.ADDED:
         # PostgreSQL made up its name
         found = _naming(change, parent_name(change.object), evidence)
     if found is None:
         return None
-    text = " ".join(_COMMENTS.sub(" ", found.statement).split())
+    return place_of(found)
+
+
+def place_of(evidence: StatementEvidence) -> Responsible:
+    """The statement as one that is responsible for what was measured."""
+    text = " ".join(_COMMENTS.sub(" ", evidence.statement).split())
     return Responsible(
-        found.migration,
-        found.file,
-        f"{found.file}:{found.line}",
+        evidence.migration,
+        evidence.file,
+        f"{evidence.file}:{evidence.line}",
         text if len(text) <= _EXCERPT else text[: _EXCERPT - 1] + "…",
         re.search(r"\brename\b", text, re.IGNORECASE) is not None,
+    )
+
+
+def found(rule: str, object: str, message: str, advice: str, where: Responsible | None = None) -> Finding:  # noqa: A002 - the word of ``Finding``
+    """A finding in the usual form: what, by which statement; what to do instead, and how to let it pass."""
+    if where:
+        message += f": {where.statement}"
+    hint = f"{advice}\n{acknowledge_hint(rule, object, where)}"
+    return Finding(
+        rule, object, message, hint, where.place if where else None, where.migration if where else None
     )
 
 
@@ -105,11 +136,11 @@ def _names(evidence: StatementEvidence, name: str) -> bool:
     return all(re.search(rf"(?<![\w$]){re.escape(part.lower())}(?![\w$])", text) for part in named)
 
 
-def acknowledge_hint(rule: str, change: Change, where: Responsible | None) -> str:
-    """How to let a change pass that is meant."""
+def acknowledge_hint(rule: str, object: str, where: Responsible | None) -> str:  # noqa: A002 - the word of ``Finding``
+    """How to let something pass that is meant."""
     file = where.file if where else "the migration"
     return (
         f"If it is meant, acknowledge it in {file}:\n"
-        f"    -- dbdeploy: allow {rule} {change.object} (why)\n"
+        f"    -- dbdeploy: allow {rule} {object.replace(', ', ',')} (why)\n"
         f"or under acknowledge in dbdeploy.yaml. See docs/rules/{rule}.md."
     )

@@ -1,37 +1,70 @@
-"""column-removed: a column of a table that stays is gone after the migrations.
+"""A column of a table that stays is gone after the migrations.
 
-Why it hurts: its values are lost, and the application version that still runs fails with ``column does not exist``. Indexes,
-CHECK constraints and statistics over several columns silently go with it. A rename does the same to the old name.
+## Why it hurts
 
-The safe way: first release an application that neither reads nor writes the column (take away NOT NULL without a default
-before that, or its INSERTs fail); drop it in a later release::
+- Its values are lost. A rollback brings back those of the backup, not what was written since.
+- The application version that runs while you deploy still asks for the column: `ERROR: column "legacy" does not exist`.
+- Indexes and CHECK constraints over several columns, partial indexes, extended statistics and the column's own sequence
+  silently go with it.
 
-    ALTER TABLE users ALTER COLUMN legacy DROP NOT NULL;   -- this release: nothing uses it any more
-    ALTER TABLE users DROP COLUMN legacy;                  -- a later one, acknowledged
+A rename (`ALTER TABLE users RENAME COLUMN legacy TO old`) does the same to the old name.
+
+## The safe way
+
+1. If the column is NOT NULL without a default, relax it, or the next application's INSERTs fail:
+
+   ```sql
+   ALTER TABLE users ALTER COLUMN legacy DROP NOT NULL;
+   ```
+
+2. Release an application that neither reads nor writes the column.
+3. Drop it in a later migration:
+
+   ```sql
+   ALTER TABLE users DROP COLUMN legacy;
+   ```
+
+For a rename: add the new column, fill it, release an application that uses the new one, then drop the old one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from ..compare.names import parent_name
-from ..model import Change, ChangeType, Finding, Severity, StatementEvidence
-from .base import Rule, acknowledge_hint, responsible
+from ..model import Change, ChangeType, Finding, Severity
+from .base import Rule, Seen, found, place_of, responsible
 
 
-def check(changes: Sequence[Change], evidence: Sequence[StatementEvidence]) -> list[Finding]:
+def check(seen: Seen) -> list[Finding]:
     """One finding a removed column; columns of removed tables are the business of ``table-removed``."""
-    removed = [change for change in changes if change.change is ChangeType.REMOVED]
+    removed = [change for change in seen.changes if change.change is ChangeType.REMOVED]
     gone = {change.object for change in removed if change.kind in ("table", "foreign table")}
     return [
-        _finding(change, evidence)
+        _finding(change, seen)
         for change in removed
         if change.kind == "column" and parent_name(change.object) not in gone
-    ]
+    ] + _made_again(seen)
 
 
-def _finding(change: Change, evidence: Sequence[StatementEvidence]) -> Finding:
-    where = responsible(change, evidence)
+def _made_again(seen: Seen) -> list[Finding]:
+    """Columns that a statement drops and that are there all the same, but for those that were filled from the old ones."""
+    findings = []
+    for values in seen.facts.values:
+        if not values.made_again or (values.unchanged + values.normalised and not values.changed):
+            continue
+        if values.changed:
+            total = values.changed + values.unchanged + values.normalised
+            what = f"{values.changed:,} of its {total:,} values are others"
+        else:
+            what = f"whether its values stay is not known: {values.problem or 'the table has no rows here'}"
+        by = next((e for e in seen.evidence if any(d.object == values.column for d in e.dropped)), None)
+        message = f"column {values.column} is dropped and made again, and {what}"
+        advice = "Change the column instead (ALTER COLUMN ... TYPE), or fill the new one from the old one before that is dropped."
+        findings.append(found(RULE.name, values.column, message, advice, place_of(by) if by else None))
+    return findings
+
+
+def _finding(change: Change, seen: Seen) -> Finding:
+    where = responsible(change, seen.evidence)
     kind = (change.before or {}).get("type")
     message = f"column {change.object}{f' ({kind})' if kind else ''} is removed, with its values"
     advice = "The application that runs now still asks for it: release one that does not, then drop it in a later migration."
@@ -41,10 +74,13 @@ def _finding(change: Change, evidence: Sequence[StatementEvidence]) -> Finding:
             "The application that runs now still asks for the old name: add the new column beside it, fill it, "
             "release an application that uses the new one, then drop the old one in a later migration."
         )
-    if where:
-        message += f": {where.statement}"
-    hint = f"{advice}\n{acknowledge_hint(RULE.name, change, where)}"
-    return Finding(RULE.name, change.object, message, hint, where.place if where else None)
+    return found(RULE.name, change.object, message, advice, where)
 
 
-RULE = Rule("column-removed", Severity.BLOCK, "a column of a table that stays is removed or renamed", check)
+RULE = Rule(
+    "column-removed",
+    Severity.BLOCK,
+    "a column of a table that stays is removed",
+    check,
+    "public.users.legacy",
+)

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
-from ..model import Change, Migration, Severity, StatementEvidence
-from .base import Acknowledgement, Responsible, Rule, responsible
+from ..model import Change, Finding, Migration, Severity, StatementEvidence
+from .base import Acknowledgement, Responsible, Rule, Seen, responsible
 
 _INLINE = re.compile(
     r"""--[ \t]*dbdeploy:[ \t]*allow[ \t]+
@@ -78,11 +78,15 @@ def judge_by(
         verdicts = []
         for rule in rules.values():
             severity = severity_of(rule, policy)
-            if severity is Severity.IGNORE or not rule.check((change,), ()):
+            if severity is Severity.IGNORE or not rule.check(Seen((change,))):
                 continue
             where = responsible(change, evidence)
             verdicts.append(
-                (rule.name, severity, _is_known(rule.name, change, known, where, files or {}, evidence, day))
+                (
+                    rule.name,
+                    severity,
+                    _known(rule.name, change.object, known, where, files or {}, evidence, day) is not None,
+                )
             )
         if verdicts:
             # Several rules: the worst that nobody acknowledged speaks for the change.
@@ -92,29 +96,79 @@ def judge_by(
     return tuple(judged)
 
 
-def _is_known(
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """``unused``: an entry of ``acknowledge``, or a comment, that acknowledges nothing; each as a sentence."""
+
+    findings: tuple[Finding, ...]
+    unused: tuple[str, ...]
+
+
+def judge_findings(
+    rules: Mapping[str, Rule],
+    seen: Seen,
+    policy: Mapping[str, Severity] | Mapping[str, str],
+    acknowledgements: Sequence[Acknowledgement] = (),
+    *,
+    files: Mapping[str, str] | None = None,
+    today: dt.date | None = None,
+) -> Judged:
+    """What every rule finds that the policy does not ignore, with ``severity`` and ``acknowledged``; worst first."""
+    known = [*acknowledgements, *inline_acknowledgements(files or {})]
+    day = today or dt.datetime.now(dt.UTC).date()
+    used: list[Acknowledgement] = []
+    judged = []
+    for rule in rules.values():
+        severity = severity_of(rule, policy)
+        if severity is Severity.IGNORE:
+            continue
+        for finding in rule.check(seen):
+            place = (finding.place or "").rpartition(":")[0]
+            where = (
+                Responsible(finding.migration or "", place, finding.place or "", "", False) if place else None
+            )
+            entry = _known(rule.name, finding.object, known, where, files or {}, seen.evidence, day)
+            if entry is not None:
+                used.append(entry)
+            judged.append(replace(finding, severity=severity, acknowledged=entry is not None))
+    judged.sort(key=lambda f: (f.acknowledged, -_WEIGHT[f.severity or Severity.WARN]))
+    unused = tuple(_unused(entry, day) for entry in known if not any(entry is one for one in used))
+    return Judged(tuple(judged), unused)
+
+
+def _unused(entry: Acknowledgement, today: dt.date) -> str:
+    file = getattr(entry, "file", None)
+    what = f"{file or 'acknowledge in dbdeploy.yaml'}: {entry.rule} {entry.object or ''}".rstrip()
+    if entry.until is not None and entry.until < today:
+        return f"{what} counted until {entry.until}: it does not any more"
+    return f"{what} acknowledges nothing that was found"
+
+
+def _known(
     rule: str,
-    change: Change,
+    name: str,
     acknowledgements: Sequence[Acknowledgement],
     where: Responsible | None,
     files: Mapping[str, str],
     evidence: Sequence[StatementEvidence],
     today: dt.date,
-) -> bool:
+) -> Acknowledgement | None:
     for item in acknowledgements:
         if item.rule != rule or (item.until is not None and item.until < today):
             continue
         file = getattr(item, "file", None)
-        if item.object is not None and not _matches(change.object, item.object, glob=file is None):
+        if item.object is not None and not _matches(name, item.object, glob=file is None):
             continue
         if file is not None and where is not None and where.file != file:
             continue
         if item.migration is None or _migration_matches(item.migration, where, files, evidence):
-            return True
-    return False
+            return item
+    return None
 
 
 def _matches(name: str, pattern: str, *, glob: bool = True) -> bool:
+    # A comment has no room for the blanks between a function's arguments.
+    name, pattern = name.replace(", ", ","), pattern.replace(", ", ",")
     return name == pattern or (glob and fnmatchcase(name, pattern))
 
 

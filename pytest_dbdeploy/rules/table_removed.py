@@ -1,48 +1,79 @@
-"""table-removed: a table that was there is gone after the migrations.
+"""A table that was there is gone after the migrations.
 
-Why it hurts: its rows are lost, and the application version that still runs fails with ``relation does not exist`` from the
-moment of the deploy. A rename does the same to the old name.
+## Why it hurts
 
-The safe way: first release an application that does not use the table; keep the rows for a while under another name, out of
-the application's reach; drop it in a later release::
+- All its rows are lost. A rollback brings back those of the backup, not what was written since.
+- The application version that runs while you deploy still asks for the table: `ERROR: relation "orders" does not exist`.
+- Foreign keys, views and functions that use it go with it (`CASCADE`), or the migration fails.
 
-    ALTER TABLE orders_old SET SCHEMA attic;   -- this release: nothing uses it any more
-    DROP TABLE attic.orders_old;               -- a later one, acknowledged
+A rename (`ALTER TABLE orders RENAME TO purchases`) and a move (`SET SCHEMA`) do the same to the old name.
+
+## The safe way
+
+1. Release an application that does not use the table any more.
+2. Put it out of reach, rows and all, for as long as somebody may miss it:
+
+   ```sql
+   CREATE SCHEMA IF NOT EXISTS attic;
+   ALTER TABLE orders SET SCHEMA attic;
+   ```
+
+3. Drop it in a later migration:
+
+   ```sql
+   DROP TABLE attic.orders;
+   ```
+
+For a rename, leave a view under the old name until the next release:
+
+```sql
+ALTER TABLE orders RENAME TO purchases;
+CREATE VIEW orders AS SELECT * FROM purchases;  -- simple views can be written to
+```
+
+Steps 2 and 3, and the rename, still remove a name that was there: acknowledge them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from ..model import Change, ChangeType, Finding, Severity, StatementEvidence
-from .base import Rule, acknowledge_hint, responsible
+from ..model import ChangeType, Finding, Severity
+from .base import Rule, Seen, found, place_of, responsible
 
 
-def check(changes: Sequence[Change], evidence: Sequence[StatementEvidence]) -> list[Finding]:
+def check(seen: Seen) -> list[Finding]:
     """One finding a removed table or foreign table."""
-    return [
-        _finding(change, evidence)
-        for change in changes
-        if change.kind in ("table", "foreign table") and change.change is ChangeType.REMOVED
-    ]
+    findings = []
+    for change in seen.changes:
+        if change.kind not in ("table", "foreign table") or change.change is not ChangeType.REMOVED:
+            continue
+        where = responsible(change, seen.evidence)
+        columns = len((change.before or {}).get("columns", ()))
+        rows = seen.facts.rows.get(change.object)
+        of_rows = "all its rows" if rows is None else f"all its {rows:,} rows"
+        message = f"{change.kind} {change.object} is removed"
+        message += f", with its {columns} columns and {of_rows}" if columns else f", with {of_rows}"
+        advice = "The application that runs now still asks for it: release one that does not, then drop it in a later migration."
+        if where and where.rename:
+            message = f"{change.kind} {change.object} is there no more under this name"
+            advice = (
+                "The application that runs now still asks for the old name: keep a view under it until the next release "
+                f"(CREATE VIEW {change.object} AS SELECT * FROM <new name>)."
+            )
+        findings.append(found(RULE.name, change.object, message, advice, where))
+    return findings + _made_again(seen)
 
 
-def _finding(change: Change, evidence: Sequence[StatementEvidence]) -> Finding:
-    where = responsible(change, evidence)
-    columns = len((change.before or {}).get("columns", ()))
-    message = f"{change.kind} {change.object} is removed"
-    message += f", with its {columns} columns and all its rows" if columns else ", with all its rows"
-    advice = "The application that runs now still asks for it: release one that does not, then drop it in a later migration."
-    if where and where.rename:
-        message = f"{change.kind} {change.object} is there no more under this name"
-        advice = (
-            "The application that runs now still asks for the old name: keep a view under it until the next release "
-            f"(CREATE VIEW {change.object} AS SELECT * FROM <new name>)."
-        )
-    if where:
-        message += f": {where.statement}"
-    hint = f"{advice}\n{acknowledge_hint(RULE.name, change, where)}"
-    return Finding(RULE.name, change.object, message, hint, where.place if where else None)
+def _made_again(seen: Seen) -> list[Finding]:
+    """Tables that a statement drops and that are there all the same, but for those whose rows were copied."""
+    findings = []
+    for evidence in seen.evidence:
+        for one in evidence.dropped:
+            rows, now = seen.facts.rows.get(one.object), seen.facts.rows_after.get(one.object)
+            if one.kind == "table" and rows is not None and now is not None and not now >= rows > 0:
+                message = f"table {one.object} is dropped and made again, with {now:,} of its {rows:,} rows"
+                advice = "Alter it instead of making it anew, or fill the new one from the old one before that is dropped."
+                findings.append(found(RULE.name, one.object, message, advice, place_of(evidence)))
+    return findings
 
 
-RULE = Rule("table-removed", Severity.BLOCK, "a table is removed or renamed", check)
+RULE = Rule("table-removed", Severity.BLOCK, "a table is removed", check)

@@ -21,7 +21,7 @@ from pytest_dbdeploy.model import (
     StatementError,
     StatementEvidence,
 )
-from pytest_dbdeploy.rules import judge
+from pytest_dbdeploy.rules import Seen, findings_of, judge
 from pytest_dbdeploy.session.handles import Database, Sandbox
 
 GATES = Path(__file__).parents[2] / "gates"
@@ -96,6 +96,7 @@ class Rehearsed:
         self.evidence = (ran(migration),) if evidence is None else evidence
         self.policy = policy or {}
         self.changes = judge(diff(*snapshots), self.policy, evidence=self.evidence, files=files)
+        self.judged = findings_of(Seen(self.changes, self.evidence), self.policy, files=files)
         before, after = (
             Database(url.reveal(), name=name, read_only=name == "before")
             for url, name in zip(self.urls, ("before", "after"), strict=True)
@@ -105,6 +106,13 @@ class Rehearsed:
     def close(self):
         self.sandbox.before.end_of_gate()
         self.sandbox.after.end_of_gate()
+
+    def checks(self):
+        return {
+            "policy": self.policy,
+            "findings": self.judged.findings,
+            "unused_acknowledgements": self.judged.unused,
+        }
 
     def rows(self, table, *, checks=None, command=None):
         return (table, plan(command), self.sandbox, self.changes, self.evidence, checks or {})
@@ -129,24 +137,39 @@ def rehearse(postgres17):
 def test_a_dropped_column_blocks_with_place_statement_and_remedy(rehearse):
     found = rehearse("alter table users drop column legacy")
     test_rule = gate("sandbox/test_rules").test_rule
-    text = failure(test_rule, "column-removed", found.changes, found.evidence, {"policy": {}})
+    text = failure(test_rule, "column-removed", found.checks())
     assert text.startswith("migrations/0002_more.sql:1: column public.users.legacy (text) is removed")
     assert "-- dbdeploy: allow column-removed public.users.legacy (why)" in text
-    test_rule("table-removed", found.changes, found.evidence, {"policy": {}})
+    test_rule("table-removed", found.checks())
+
+
+def test_several_findings_are_told_on_the_first_line(rehearse):
+    found = rehearse("alter table users drop column legacy, drop column name")
+    text = failure(gate("sandbox/test_rules").test_rule, "column-removed", found.checks())
+    assert text.startswith(
+        "2 findings: public.users.legacy, public.users.name\n\nmigrations/0002_more.sql:1: column"
+    )
 
 
 def test_an_acknowledged_column_passes(rehearse):
     comment = "-- dbdeploy: allow column-removed public.users.legacy (unused)"
     found = rehearse("alter table users drop column legacy", files={"migrations/0002_more.sql": comment})
-    gate("sandbox/test_rules").test_rule("column-removed", found.changes, found.evidence, {"policy": {}})
+    module = gate("sandbox/test_rules")
+    module.test_rule("column-removed", found.checks())
+    module.test_acknowledgements_acknowledge_something(found.checks())
+
+
+def test_an_acknowledgement_of_nothing_is_told(rehearse):
+    comment = "-- dbdeploy: allow column-removed public.users.gone (unused)"
+    found = rehearse("select 1", files={"migrations/0002_more.sql": comment})
+    text = failure(gate("sandbox/test_rules").test_acknowledgements_acknowledge_something, found.checks())
+    assert "column-removed public.users.gone acknowledges nothing" in text
 
 
 def test_an_ignored_rule_does_not_apply(rehearse):
-    policy = {"table-removed": "ignore"}
-    found = rehearse("drop table users", policy=policy, evidence=())
-    checks = {"policy": policy}
+    found = rehearse("drop table users", policy={"table-removed": "ignore"}, evidence=())
     assert "ignores table-removed" in reason(
-        gate("sandbox/test_rules").test_rule, "table-removed", found.changes, (), checks
+        gate("sandbox/test_rules").test_rule, "table-removed", found.checks()
     )
 
 
@@ -201,11 +224,20 @@ def test_rows_that_a_statement_writes_do_not_apply(rehearse):
 
 
 def test_a_truncated_table_counts_as_written_and_one_that_was_not_named_does_not(rehearse):
-    evidence = (ran("truncate orders", tag="TRUNCATE TABLE", rewritten=("public.orders", "public.users")),)
+    evidence = (ran("truncate orders", tag="TRUNCATE TABLE", truncated=("public.orders", "public.users")),)
     found = rehearse("truncate orders, users", evidence=evidence)
     test = gate("sandbox/test_rows").test_rows_are_preserved
     assert "on purpose" in reason(test, *found.rows("public.orders"))
     assert "public.users had 20 rows and has 0" in failure(test, *found.rows("public.users"))
+
+
+def test_the_rows_of_a_renamed_table_are_compared_under_its_new_name(rehearse):
+    found = rehearse("alter table users rename to people")
+    renamed = Change(
+        "table", ChangeType.RENAMED, "public.users", {"name": "public.users"}, {"name": "public.people"}
+    )
+    found.changes = (renamed,)
+    gate("sandbox/test_rows").test_rows_are_preserved(*found.rows("public.users"))
 
 
 def test_removed_tables_the_tools_history_and_commands_do_not_apply(rehearse):

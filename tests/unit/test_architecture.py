@@ -9,9 +9,20 @@ PACKAGE = Path(__file__).parents[2] / "pytest_dbdeploy"
 
 #: From the ground up: a module may import from its own layer's package and from those before it.
 LAYERS = [
-    {"errors", "model", "secret", "steps", "critical", "options", "invocation", "jsonfile", "hookspecs"},
+    {
+        "errors",
+        "model",
+        "measured",
+        "secret",
+        "steps",
+        "critical",
+        "options",
+        "invocation",
+        "jsonfile",
+        "hookspecs",
+    },
     {"config", "db", "journal", "last_words", "units", "decision", "gating"},
-    {"layouts", "sandboxes", "releasers", "actions", "compare", "rules", "health", "adapters"},
+    {"layouts", "sandboxes", "releasers", "actions", "compare", "rules", "evidence", "health", "adapters"},
     {"plan", "rehearsal", "reports"},
     {"notifiers"},
     {"flows"},

@@ -279,11 +279,6 @@ def test_parameters_of_other_drivers_are_dropped_with_a_note(load):
     assert "pgbouncer" in settings.notes[0]
 
 
-def test_a_rule_that_this_version_does_not_measure_is_a_note(load):
-    settings = load("policy: {table-removed: warn, statistics-lost: block}\n")
-    assert settings.notes == ("dbdeploy.yaml: policy: this version does not measure statistics-lost yet",)
-
-
 # -- comparisons and rollbacks -----------------------------------------------------------------------------------
 
 

@@ -12,20 +12,28 @@ from pytest_dbdeploy.model import (
     Change,
     ChangeType,
     DroppedObject,
+    Fact,
+    Facts,
+    Lock,
     Migration,
+    RelationSize,
     Severity,
     Statement,
     StatementEvidence,
+    Traffic,
 )
 from pytest_dbdeploy.rules import (
     RULES,
     Acknowledged,
+    Seen,
     evaluate,
+    findings_of,
     inline_acknowledgements,
     judge,
     severity_of,
     texts_of,
 )
+from pytest_dbdeploy.rules.pages import index, page
 
 ROOT = Path(__file__).parents[2]
 COLUMN = Change("column", ChangeType.REMOVED, "public.users.legacy", {"type": "text"}, None)
@@ -47,17 +55,43 @@ def test_every_file_of_the_package_with_a_rule_is_found():
         for path in Path(package.__file__).parent.glob("*_*.py")
         if path.stem[0] != "_"
     }
-    assert set(RULES) == files == {"table-removed", "column-removed"}
+    assert set(RULES) == files
+
+
+BLOCK = """
+table-removed column-removed primary-key-removed schema-removed view-removed function-removed type-removed enum-value-removed
+object-dropped-implicitly table-renamed column-renamed column-type-incompatible not-null-added-without-default
+constraint-fails-on-data unique-fails-on-data foreign-key-orphans lock-blocks-reads lock-blocks-writes privilege-lost
+privilege-widened rls-disabled rls-enabled-without-policy sequence-behind-max routine-broken rows-changed-unexpectedly
+index-invalid-left migration-edited migration-late migration-missing
+"""
+WARN = """
+column-type-rewrites table-rewritten index-rebuilt scanned-under-lock lock-on-unnamed-relation lock-held-across-statements
+index-not-concurrent constraint-not-valid-left default-removed trigger-disabled serial-sequence-still-int int4-key-headroom
+statistics-lost constraint-removed many-rows-written
+"""
+
+
+def test_each_rule_blocks_or_warns_as_documented():
+    expected = dict.fromkeys(BLOCK.split(), "block") | dict.fromkeys(WARN.split(), "warn")
+    assert {name: str(rule.default) for name, rule in RULES.items()} == expected
 
 
 @pytest.mark.parametrize("rule", sorted(RULES))
 def test_every_rule_has_a_page_that_names_it_and_shows_the_safe_way(rule):
-    page = (ROOT / "docs" / "rules" / f"{rule}.md").read_text("utf-8")
-    assert page.startswith(f"# {rule}\n")
-    assert "## The safe way" in page
-    assert "```sql" in page
-    assert f"Default: `{RULES[rule].default}`" in page
-    assert f"-- dbdeploy: allow {rule} " in page
+    text = (ROOT / "docs" / "rules" / f"{rule}.md").read_text("utf-8")
+    assert text == page(RULES[rule]), (
+        "write the pages again: python -m pytest_dbdeploy.rules.pages docs/rules"
+    )
+    assert text.startswith(f"# {rule}\n")
+    assert "## Why it hurts" in text
+    assert "## The safe way" in text
+    assert "```sql" in text.partition("## To let it pass")[0]
+    assert f"Default: `{RULES[rule].default}`" in text
+
+
+def test_the_list_of_rules_is_complete():
+    assert (ROOT / "docs" / "rules" / "README.md").read_text("utf-8") == index()
 
 
 def test_a_removed_column_is_found_with_its_place_and_what_to_do():
@@ -94,8 +128,8 @@ def test_columns_of_a_removed_table_are_the_tables_business():
         Change("view", ChangeType.REMOVED, "public.v", {}, None),
     ],
 )
-def test_other_changes_are_no_removal(change):
-    assert [rule for rule in RULES if evaluate(rule, [change])] == []
+def test_other_changes_are_no_removal_of_a_table_or_column(change):
+    assert [rule for rule in ("table-removed", "column-removed") if evaluate(rule, [change])] == []
 
 
 def test_a_rename_is_told_as_what_it_is():
@@ -235,3 +269,116 @@ def test_a_comment_may_name_a_quoted_object():
 def test_the_statements_of_a_migration_stand_in_for_its_file():
     migration = Migration("0007_tidy", "f.sql", "c", (Statement(COMMENT, 1), Statement("SELECT 1", 4)))
     assert inline_acknowledgements(texts_of([migration]))[0].object == "public.users.legacy"
+
+
+# -- findings --------------------------------------------------------------------------------------------------------
+
+SLOW = ran(
+    "ALTER TABLE users ADD CHECK (id > 0)",
+    locks=(Lock("public.users", "AccessExclusiveLock", True),),
+    sizes={"public.users": RelationSize(1_000, 81_920)},
+    scanned=("public.users",),
+    held_seconds=4.1,
+)
+
+
+def judged_findings(acknowledge=(), policy=None, evidence=(SLOW,), files=None, changes=(), **facts):
+    seen = Seen(changes, evidence, Facts(**facts))
+    return findings_of(seen, policy or {}, acknowledge, files=files, today=dt.date(2027, 1, 31))
+
+
+def test_a_lock_is_told_with_its_seconds_the_size_and_the_traffic_and_who_is_in_the_way():
+    found = judged_findings(
+        rows={"public.users": 2_100_000},
+        traffic={"public.users": Traffic(2_000_000, 310_000_000, 300.0)},
+        blockers=(Fact("public.users", "psql (pid 7, in a transaction for 73 s)"),),
+    )
+    worst = found.findings[0]
+    assert (worst.rule, worst.severity, worst.object) == ("lock-blocks-reads", Severity.BLOCK, "public.users")
+    assert worst.message == (
+        "ACCESS EXCLUSIVE about 4.1 s on public.users (2,100,000 rows, 80 kB, 300.0 scans a second on the target): nobody reads or writes "
+        "it until the commit; it would wait for psql (pid 7, in a transaction for 73 s) now: ALTER TABLE users ADD CHECK (id > 0)"
+    )
+    assert (worst.place, worst.migration) == ("drizzle/0007_tidy.sql:3", "0007_tidy")
+    assert "-- dbdeploy: allow lock-blocks-reads public.users (why)" in worst.hint
+
+
+@pytest.mark.parametrize(
+    ("facts", "blocks"),
+    [
+        ({"lock_seconds": 4.0}, True),
+        ({"lock_seconds": 5.0}, False),
+        ({"lock_seconds": 5.0, "lock_rows": 1_000}, True),
+    ],
+)
+def test_thresholds_decide_whether_a_lock_blocks(facts, blocks):
+    rules = {f.rule for f in judged_findings(**facts).findings}
+    assert ("lock-blocks-reads" in rules) is blocks
+    assert "scanned-under-lock" in rules, "warnings come at any size"
+
+
+def test_a_finding_is_acknowledged_by_entry_or_comment_and_ignored_by_policy():
+    entry = Acknowledged("lock-blocks-reads", "public.users", migration="0007_*")
+    by_entry = judged_findings([entry])
+    assert {f.rule: f.acknowledged for f in by_entry.findings}["lock-blocks-reads"] is True
+    assert by_entry.unused == ()
+    comment = {"drizzle/0007_tidy.sql": "-- dbdeploy: allow scanned-under-lock public.users (small)"}
+    by_comment = judged_findings(files=comment)
+    assert {f.rule for f in by_comment.findings if f.acknowledged} == {"scanned-under-lock"}
+    assert "lock-blocks-reads" not in {
+        f.rule for f in judged_findings(policy={"lock-blocks-reads": "ignore"}).findings
+    }
+
+
+def test_an_acknowledgement_that_acknowledges_nothing_is_told():
+    entries = [
+        Acknowledged("column-removed", "public.users.gone"),
+        Acknowledged("lock-blocks-reads", "public.users", until=dt.date(2027, 1, 30)),
+        Acknowledged("lock-blocks-reads", "public.users", migration="0008_*"),
+    ]
+    comment = {"drizzle/0007_tidy.sql": "-- dbdeploy: allow table-removed public.users (old)"}
+    assert judged_findings(entries, files=comment).unused == (
+        "acknowledge in dbdeploy.yaml: column-removed public.users.gone acknowledges nothing that was found",
+        "acknowledge in dbdeploy.yaml: lock-blocks-reads public.users counted until 2027-01-30: it does not any more",
+        "acknowledge in dbdeploy.yaml: lock-blocks-reads public.users acknowledges nothing that was found",
+        "drizzle/0007_tidy.sql: table-removed public.users acknowledges nothing that was found",
+    )
+
+
+def test_a_comment_may_name_a_function_with_several_arguments():
+    change = Change("function", ChangeType.REMOVED, "public.total(integer, text)", {}, None)
+    drop = ran("DROP FUNCTION total(int, text)", tag="DROP FUNCTION")
+    hint = judged_findings(changes=[change], evidence=(drop,)).findings[0].hint
+    (comment,) = [line.strip() for line in hint.splitlines() if line.strip().startswith("--")]
+    found = judged_findings(changes=[change], evidence=(drop,), files={drop.file: comment})
+    assert [(f.rule, f.acknowledged) for f in found.findings] == [("function-removed", True)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "after", "lost", "gained"),
+    [
+        ("table", ["app: SELECT, UPDATE", "me: ALL"], ["app: SELECT", "me: ALL"], "app: UPDATE", ""),
+        ("table", ["app: SELECT", "me: ALL"], None, "app: SELECT", ""),
+        ("table", None, ["app: SELECT", "me: ALL"], "", "app: SELECT"),
+        ("table", ["app: SELECT"], ["app: ALL"], "", "app: ALL"),
+        ("table", ["app: ALL"], ["app: SELECT"], "app: ALL", ""),
+        ("function", ["me: ALL"], None, "", "PUBLIC: EXECUTE"),
+        ("function", None, ["app: EXECUTE", "me: ALL"], "PUBLIC: EXECUTE", "app: EXECUTE"),
+        ("function", ["PUBLIC: ALL", "app: EXECUTE", "me: ALL"], None, "app: EXECUTE", ""),
+        ("view", ["app: SELECT (grantable)", "me: ALL"], ["app: SELECT by eve", "me: ALL"], "", ""),
+        ("table", ["nobody"], None, "", ""),
+    ],
+)
+def test_privileges_that_are_lost_and_gained_are_told_apart(kind, before, after, lost, gained):
+    change = Change(kind, ChangeType.MODIFIED, "public.x", {"privileges": before}, {"privileges": after})
+    for rule, expected in (("privilege-lost", lost), ("privilege-widened", gained)):
+        messages = [f.message.partition(": ")[2] for f in evaluate(rule, [change])]
+        assert messages == ([expected] if expected else [])
+
+
+@pytest.mark.parametrize("kind", ["edited", "late", "missing"])
+def test_problems_of_the_history_are_findings(kind):
+    problem = Fact("0003_x", f"0003_x is {kind}", "0003_x", "do this")
+    (finding,) = evaluate(f"migration-{kind}", facts=Facts(history=((kind, problem),)))
+    assert (finding.object, finding.message) == ("0003_x", f"0003_x is {kind}")
+    assert finding.hint.startswith("do this")

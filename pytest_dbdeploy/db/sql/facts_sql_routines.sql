@@ -1,0 +1,7 @@
+-- a row for each routine of the users with a body in SQL that is only text to the server: oid, schema.name(arguments)
+select p.oid::bigint, format('%I.%I(%s)', n.nspname, p.proname, oidvectortypes(p.proargtypes))
+from pg_proc p
+join pg_namespace n on n.oid = p.pronamespace
+join pg_language l on l.oid = p.prolang
+where l.lanname = 'sql' and p.prosqlbody is null and n.nspname not in ('pg_catalog', 'information_schema')
+  and not exists (select from pg_depend e where e.classid = 'pg_proc'::regclass and e.objid = p.oid and e.deptype = 'e')

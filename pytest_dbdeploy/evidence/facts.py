@@ -1,0 +1,141 @@
+"""What is so on the migrated clone and was not so before, and how busy the target is: facts that rules judge."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+import psycopg
+from psycopg import errors as pg_errors
+from psycopg import sql
+
+from ..compare.names import split_name
+from ..db.sql import query
+from ..model import Fact, StatementEvidence, Traffic
+
+_INT4 = 2**31 - 1
+_HEADROOM = 0.5
+_Sequence = tuple[str, str, str, str, str, int, int | None, int, int, bool]
+
+
+def clone_facts(
+    before: psycopg.Connection[Any],
+    after: psycopg.Connection[Any],
+    evidence: Sequence[StatementEvidence],
+    tables: Collection[str],
+    *,
+    everything: bool,
+) -> dict[str, tuple[Fact, ...]]:
+    """Fields of ``Facts`` by name. Both on the clone's server, by a superuser, in transactions that see one state.
+
+    ``tables``: those that were there before, as they are called now; what is so of others, which the plan makes, hurts nobody.
+    ``everything``: look at all sequences, as when nobody saw the statements; else at those whose table was touched.
+    """
+    touched = None if everything else _touched(evidence)
+    was, now = _sequences(before), [row for row in _sequences(after) if row[1] in tables]
+    policies = (fact for fact in _facts(after, "facts_without_policy") if fact.object in tables)
+    return {
+        "sequences_behind": _newly(_behind(before, was, touched), _behind(after, now, touched)),
+        "sequences_still_int": _newly(_still_int(was), _still_int(now)),
+        "int4_headroom": _newly(_headroom(was), _headroom(now)),
+        "broken_routines": _newly(_broken(before), _broken(after)),
+        "invalid_indexes": _newly(
+            _facts(before, "facts_invalid_indexes"), _facts(after, "facts_invalid_indexes")
+        ),
+        "without_policy": _newly(_facts(before, "facts_without_policy"), policies),
+    }
+
+
+def target_facts(target: psycopg.Connection[Any]) -> tuple[dict[str, Traffic], tuple[Fact, ...]]:
+    """Traffic by table, and tables that somebody holds right now. What the role may not see is left out."""
+    traffic = {row[0]: Traffic(*row[1:]) for row in target.execute(query("facts_traffic"))}
+    return traffic, tuple(_facts(target, "facts_blockers"))
+
+
+def _newly(before: Iterator[Fact], after: Iterator[Fact]) -> tuple[Fact, ...]:
+    known = {fact.object for fact in before}
+    return tuple(fact for fact in after if fact.object not in known)
+
+
+def _facts(conn: psycopg.Connection[Any], name: str) -> Iterator[Fact]:
+    for found, text in conn.execute(query(name)).fetchall():
+        yield Fact(found, text)
+
+
+def _touched(evidence: Sequence[StatementEvidence]) -> set[str]:
+    names: set[str] = set()
+    for e in evidence:
+        names.update(e.rows, (lock.relation for lock in e.locks), e.truncated)
+        names.update(one.object for one in (*e.created, *e.altered))
+    return names
+
+
+# -- sequences
+
+
+def _sequences(conn: psycopg.Connection[Any]) -> list[_Sequence]:
+    return conn.execute(query("facts_sequences")).fetchall()
+
+
+def _behind(
+    conn: psycopg.Connection[Any], sequences: Sequence[_Sequence], touched: set[str] | None
+) -> Iterator[Fact]:
+    for name, table, column, _, _, increment, *_ in sequences:
+        if increment < 1 or not (touched is None or {name, table} & touched):
+            continue
+        state = conn.execute(
+            sql.SQL("select last_value, is_called from {}").format(sql.Identifier(*split_name(name)))
+        ).fetchone()
+        largest = conn.execute(
+            sql.SQL("select max({})::bigint from {}").format(
+                sql.Identifier(*split_name(column)), sql.Identifier(*split_name(table))
+            )
+        ).fetchone()
+        if state is None or largest is None or largest[0] is None:
+            continue
+        following = state[0] + increment if state[1] else state[0]
+        if following <= largest[0]:
+            yield Fact(name, f"gives {following} next, and {table}.{column} goes up to {largest[0]}")
+
+
+def _still_int(sequences: Sequence[_Sequence]) -> Iterator[Fact]:
+    for name, table, column, column_type, sequence_type, _, _, _, maximum, identity in sequences:
+        if column_type == "bigint" and sequence_type != "bigint" and not identity:
+            yield Fact(
+                name,
+                f"is still of type {sequence_type} and ends at {maximum:,}, though {table}.{column} is bigint",
+            )
+
+
+def _headroom(sequences: Sequence[_Sequence]) -> Iterator[Fact]:
+    for name, table, column, column_type, _, increment, last, _, _, _ in sequences:
+        if column_type == "integer" and increment > 0 and last is not None and last > _HEADROOM * _INT4:
+            yield Fact(
+                f"{table}.{column}",
+                f"is an integer, and its sequence {name} is at {last:,} of {_INT4:,} ({last / _INT4:.0%})",
+            )
+
+
+# -- routines
+
+
+def _broken(conn: psycopg.Connection[Any]) -> Iterator[Fact]:
+    """Routines whose body the server would refuse if they were made now."""
+    for oid, name in conn.execute(query("facts_sql_routines")).fetchall():
+        try:
+            with conn.transaction(force_rollback=True):
+                conn.execute("select pg_catalog.fmgr_sql_validator(%s::oid)", [oid])
+        except pg_errors.InsufficientPrivilege:
+            continue
+        except psycopg.Error as error:
+            yield Fact(name, error.diag.message_primary or str(error))
+
+
+def parents(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Partition or inheriting table -> the table that it belongs to, from a snapshot's tables."""
+    found = {}
+    for name, properties in tables.items():
+        parent = properties.get("partition_of") or next(iter(properties.get("inherits") or ()), None)
+        if parent:
+            found[name] = str(parent)
+    return found

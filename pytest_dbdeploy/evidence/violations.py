@@ -1,0 +1,166 @@
+"""Which rows are at fault when a statement fails: asked of the clone, in the state in which the statement met it.
+
+The constraint is not in the catalogue, as the statement failed. So its table is emptied in a transaction that is rolled back:
+there the statement succeeds, and the server says what it made, however the statement was written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from ..compare.names import quoted
+from ..db.sql import query
+from ..model import Migration, StatementError, StatementRef, Unit, Violation
+from . import casting
+
+NOT_NULL, FOREIGN_KEY, UNIQUE, CHECK, EXCLUSION = "23502", "23503", "23505", "23514", "23P01"
+_CONSTRAINTS = frozenset({NOT_NULL, FOREIGN_KEY, UNIQUE, CHECK, EXCLUSION})
+#: The class of errors that values themselves make.
+DATA_EXCEPTION = "22"
+_MOST_KEYS = 20
+_SECONDS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What the server's error names. ``table``: schema and name."""
+
+    table: tuple[str, str]
+    constraint: str | None
+    column: str | None
+
+
+def place_of(error: BaseException | None) -> Place | None:
+    """The table and constraint that an error of the server names, if it names a table."""
+    if not isinstance(error, psycopg.Error):
+        return None
+    diag = error.diag
+    if not diag.schema_name or not diag.table_name:
+        return None
+    return Place((diag.schema_name, diag.table_name), diag.constraint_name, diag.column_name)
+
+
+def violations(
+    conn: psycopg.Connection[Any],
+    unit: Unit,
+    ref: StatementRef | None,
+    migrations: Mapping[str, Migration],
+    error: StatementError,
+    place: Place | None,
+) -> tuple[StatementError, Violation | None]:
+    """``error`` with the number of violating rows, and which they are. As it was, where that cannot be told.
+
+    ``conn``: autocommit, the failed unit rolled back; nothing of what is done here stays.
+    """
+    converts = (error.sqlstate or "").startswith(DATA_EXCEPTION) and ref is not None
+    if not converts and (place is None or error.sqlstate not in _CONSTRAINTS):
+        return error, None
+    relation = ".".join(quoted(part) for part in place.table) if place else None
+    failing = migrations[ref.migration].statements[ref.index].sql if ref else None
+    try:
+        with conn.transaction(force_rollback=True):
+            conn.execute(f"set local statement_timeout = '{_SECONDS}s'".encode())
+            if ref is not None and unit.transactional:
+                for earlier in unit.statements[: unit.statements.index(ref)]:
+                    conn.execute(migrations[earlier.migration].statements[earlier.index].sql.encode())
+            found = _at_fault(conn, place, error.sqlstate or "", failing)
+            if found is None:
+                return error, Violation(relation) if relation else None
+            table, condition = found
+            relation = ".".join(quoted(part) for part in table)
+            count, keys = _rows(conn, table, sql.Identifier(*table), condition)
+    except psycopg.Error:
+        return error, Violation(relation) if relation else None
+    return replace(error, violating_rows=count), Violation(relation, keys)
+
+
+def _at_fault(
+    conn: psycopg.Connection[Any], place: Place | None, sqlstate: str, failing: str | None
+) -> tuple[tuple[str, str], sql.Composable] | None:
+    """(schema and table, what is true of a violating row ``t``)."""
+    if place is None or sqlstate.startswith(DATA_EXCEPTION):
+        return casting.condition(conn, failing) if failing else None
+    condition = _condition(conn, place, sql.Identifier(*place.table), sqlstate, failing)
+    return None if condition is None else (place.table, condition)
+
+
+def _condition(
+    conn: psycopg.Connection[Any],
+    place: Place,
+    table: sql.Identifier,
+    sqlstate: str,
+    failing: str | None,
+) -> sql.Composable | None:
+    """What is true of a violating row ``t`` of the table."""
+    if sqlstate == NOT_NULL and place.column:
+        return sql.SQL("t.{} is null").format(sql.Identifier(place.column))
+    found = _definition(conn, place)
+    if found is None and failing is not None:
+        with conn.transaction(force_rollback=True):
+            conn.execute(sql.SQL("truncate {} cascade").format(table))
+            conn.execute(failing.encode())
+            found = _definition(conn, place)
+    if found is None:
+        return None
+    kind, columns, other, other_columns, expression, operators, predicate = found
+    where = sql.SQL("({})").format(sql.SQL(predicate or "true"))
+    if kind in ("c", "partition"):
+        return sql.SQL("not ({})").format(sql.SQL(expression))
+    if kind == "f":
+        mine, theirs = columns, other_columns
+        there = sql.SQL(" and ").join(
+            sql.SQL("o.{} = t.{}").format(sql.Identifier(b), sql.Identifier(a))
+            for a, b in zip(mine, theirs, strict=True)
+        )
+        given = sql.SQL(" and ").join(sql.SQL("t.{} is not null").format(sql.Identifier(a)) for a in mine)
+        return sql.SQL("{} and not exists (select from {} o where {})").format(
+            given, sql.Identifier(*other), there
+        )
+    if kind == "x":
+        conflict = sql.SQL(" and ").join(
+            sql.SQL("o.{0} {1} t.{0}").format(sql.Identifier(a), sql.SQL(op))
+            for a, op in zip(columns, operators, strict=True)
+        )
+        return sql.SQL("exists (select from {} o where o.ctid <> t.ctid and {})").format(table, conflict)
+    keys = sql.SQL(", ").join(sql.SQL(expression) for expression in columns)
+    filled = sql.SQL("") if operators else sql.SQL(" and num_nulls({}) = 0").format(keys)
+    numbered = sql.SQL(
+        "t.ctid in (select d.place from (select ctid as place, count(*) over (partition by {keys}) as times from {table} "
+        "where {where}{filled}) d where d.times > 1)"
+    )
+    return numbered.format(keys=keys, table=table, where=where, filled=filled)
+
+
+def _definition(conn: psycopg.Connection[Any], place: Place) -> tuple[Any, ...] | None:
+    """Kind, columns or expressions, other table and its columns, check expression, operators, predicate."""
+    return conn.execute(
+        query("evidence_constraint"),
+        {"schema": place.table[0], "table": place.table[1], "name": place.constraint},
+    ).fetchone()
+
+
+def _rows(
+    conn: psycopg.Connection[Any], name: tuple[str, str], table: sql.Identifier, condition: sql.Composable
+) -> tuple[int, tuple[str, ...]]:
+    """How many rows of the table the condition holds for, and the keys of the first of them."""
+    columns = [row[0] for row in conn.execute(query("evidence_key"), {"schema": name[0], "table": name[1]})]
+    key: sql.Composable = sql.SQL("'row ' || t.ctid")
+    if columns:
+        parts = [
+            sql.SQL("{} || '=' || coalesce(t.{}::text, 'null')").format(sql.Literal(c), sql.Identifier(c))
+            for c in columns
+        ]
+        key = sql.SQL("concat_ws(', ', {})").format(sql.SQL(", ").join(parts))
+    order = sql.SQL(", ").join(sql.Identifier("t", c) for c in columns or ["ctid"])
+    counted = conn.execute(sql.SQL("select count(*) from {} t where {}").format(table, condition)).fetchone()
+    keys = conn.execute(
+        sql.SQL("select {} from {} t where {} order by {} limit {}").format(
+            key, table, condition, order, sql.Literal(_MOST_KEYS)
+        )
+    ).fetchall()
+    return (counted[0] if counted else 0), tuple(row[0] for row in keys)

@@ -1,0 +1,164 @@
+"""What was measured of statements; ``model`` has these names too.
+
+Relations are ``schema.name`` as PostgreSQL prints them with an empty search_path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """A lock on a relation that existed before the plan. ``named``: the statement's text names the relation."""
+
+    relation: str
+    mode: str
+    named: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StatementError:
+    """``violating_rows``: how many rows are at fault, where data is."""
+
+    sqlstate: str | None
+    message: str
+    detail: str | None = None
+    hint: str | None = None
+    violating_rows: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """The rows at fault when a statement fails: of which table, and the keys of the first 20, as text."""
+
+    relation: str
+    keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RowCounts:
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RelationSize:
+    """A relation on the clone before the plan. ``rows``: an estimate, None where there is none."""
+
+    rows: int | None
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class TouchedObject:
+    """An object that a statement created or altered."""
+
+    kind: str
+    object: str
+
+
+@dataclass(frozen=True, slots=True)
+class DroppedObject:
+    """``implicit``: no statement named it; it went with another object."""
+
+    kind: str
+    object: str
+    implicit: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StatementEvidence:
+    """What one statement did on the clone. ``transactional=False``: the server refused it inside a transaction block.
+
+    ``locks``: those that it was the first to take in its transaction; ``held_seconds``: for how long it held them, from its start
+    to the commit, None when that did not come. ``scanned``: read as a whole while writes were locked out.
+    ``truncated``: emptied by TRUNCATE. ``sizes``: of the relations in ``locks``, ``rewritten``, ``rebuilt``, ``scanned``.
+    """
+
+    migration: str
+    file: str
+    line: int
+    statement: str
+    tag: str | None
+    duration_seconds: float
+    transactional: bool
+    locks: tuple[Lock, ...] = ()
+    rewritten: tuple[str, ...] = ()
+    rebuilt: tuple[str, ...] = ()
+    scanned: tuple[str, ...] = ()
+    dropped: tuple[DroppedObject, ...] = ()
+    rows: Mapping[str, RowCounts] = field(default_factory=dict)
+    wal_bytes: int | None = None
+    error: StatementError | None = None
+    violation: Violation | None = None
+    held_seconds: float | None = None
+    truncated: tuple[str, ...] = ()
+    created: tuple[TouchedObject, ...] = ()
+    altered: tuple[TouchedObject, ...] = ()
+    sizes: Mapping[str, RelationSize] = field(default_factory=dict)
+
+
+# -- what rules know beyond changes and statements ------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """A relation on the target. ``scans``: sequential and index scans a second since its statistics began; None: unknown."""
+
+    rows: int
+    bytes: int
+    scans: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnValues:
+    """A column whose type changes, its rows compared by key. ``changed``: silently, in what they say; ``normalised``: only
+    in how it is written. ``samples``: (key, before, after) of some of the changed. ``problem``: why they were not compared.
+    ``made_again``: the column was dropped, and another was made in its place."""
+
+    column: str
+    before: str
+    after: str
+    unchanged: int = 0
+    changed: int = 0
+    normalised: int = 0
+    samples: tuple[tuple[str, str, str], ...] = ()
+    problem: str | None = None
+    made_again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing that is so after the migrations and was not before. ``text``: the measured figure, or the server's words."""
+
+    object: str
+    text: str
+    migration: str | None = None
+    hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """``rows``, ``rows_after``: exact, of tables of the clone before and after. ``parents``: partition or inheriting table -> the table it belongs to.
+
+    ``traffic``: of the target; ``blockers``: tables that somebody holds in a transaction there right now. ``history``: (kind, fact).
+    """
+
+    lock_seconds: float = 1.0
+    lock_rows: int = 10_000
+    rows: Mapping[str, int] = field(default_factory=dict)
+    rows_after: Mapping[str, int] = field(default_factory=dict)
+    traffic: Mapping[str, Traffic] = field(default_factory=dict)
+    parents: Mapping[str, str] = field(default_factory=dict)
+    blockers: tuple[Fact, ...] = ()
+    values: tuple[ColumnValues, ...] = ()
+    sequences_behind: tuple[Fact, ...] = ()
+    sequences_still_int: tuple[Fact, ...] = ()
+    int4_headroom: tuple[Fact, ...] = ()
+    broken_routines: tuple[Fact, ...] = ()
+    invalid_indexes: tuple[Fact, ...] = ()
+    without_policy: tuple[Fact, ...] = ()
+    history: tuple[tuple[str, Fact], ...] = ()

@@ -1,0 +1,49 @@
+"""One statement updates, deletes or truncates more than `thresholds.lock_rows` rows of a table that existed before.
+
+## Why it hurts
+
+Each of these rows is locked until the commit, so whoever writes to one of them waits. The old versions stay in the table, and the WAL goes to every replica.
+
+## The safe way
+
+In batches, each a transaction of its own.
+
+```sql
+UPDATE orders SET region = 'eu' WHERE region IS NULL AND id BETWEEN 1 AND 10000;
+UPDATE orders SET region = 'eu' WHERE region IS NULL AND id BETWEEN 10001 AND 20000;
+```
+"""
+
+from __future__ import annotations
+
+from ..model import Finding, Severity
+from .base import Rule, Seen, found, place_of
+from .locks import rows_of
+
+
+def check(seen: Seen) -> list[Finding]:
+    """One finding a statement and table."""
+    made = {c.object for e in seen.evidence for c in e.created}
+    findings = []
+    for evidence in seen.evidence:
+        if evidence.tag is None:
+            continue  # a command: nobody knows by how many statements
+        for table, rows in evidence.rows.items():
+            if rows.updated + rows.deleted <= seen.facts.lock_rows or table in made:
+                continue
+            parts = [
+                f"{n:,} {what}" for n, what in ((rows.updated, "updated"), (rows.deleted, "deleted")) if n
+            ]
+            message = f"{' and '.join(parts)} rows of {table} by one statement, in {evidence.duration_seconds:.1f} s on the clone"
+            advice = "Write in batches of some thousand rows, each in a transaction of its own."
+            findings.append(found(RULE.name, table, message, advice, place_of(evidence)))
+        for table in evidence.truncated:
+            rows_before = rows_of(seen, table) or 0
+            if rows_before > seen.facts.lock_rows:
+                message = f"all {rows_before:,} rows of {table} are truncated"
+                advice = "Make sure that nobody needs them any more: keep a copy, or move the table out of reach first."
+                findings.append(found(RULE.name, table, message, advice, place_of(evidence)))
+    return findings
+
+
+RULE = Rule("many-rows-written", Severity.WARN, "one statement writes many rows", check)
