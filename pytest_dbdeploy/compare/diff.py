@@ -91,7 +91,9 @@ def differences(before: Snapshot, after: Snapshot, *, ignore_position: bool = Fa
         if old == new or (kind, "*") in unknown:
             continue
         moved = set() if ignore_position or kind not in ("column", "view column") else _moved(old, new)
-        for name in sorted(moved.union(name for name in {*old, *new} if _differ(old.get(name), new.get(name)))):
+        for name in sorted(
+            moved.union(name for name in {*old, *new} if _differ(old.get(name), new.get(name)))
+        ):
             change = _compare(kind, name, old.get(name), new.get(name), name in moved)
             if change is not None and (kind, name) not in unknown:
                 found.append(change)

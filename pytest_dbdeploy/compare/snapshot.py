@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -160,7 +161,10 @@ def _unreadable(transport: Transport, error: psycopg.Error) -> TargetError:
 
 def _parameters(transport: Transport, scope: Mapping[str, Any]) -> dict[str, Any]:
     (namespaces,) = transport.rows([query("catalogue_namespaces")], scope)
-    return {"namespaces": [json.loads(row)["oid"] for row in namespaces], "everything": scope["schemas"] is None}
+    return {
+        "namespaces": [json.loads(row)["oid"] for row in namespaces],
+        "everything": scope["schemas"] is None,
+    }
 
 
 def _hidden(transport: Transport, scope: Mapping[str, Any]) -> dict[str, str]:
@@ -183,12 +187,13 @@ def _read(
     names = [name for name in (*QUERIES, "not_compared") if name not in hidden]
     statements = [query(f"catalogue_{name}") for name in names]
     parameters = _parameters(transport, scope)
-    for name, rows in zip(names, transport.rows(statements, parameters), strict=True):
-        if name == "not_compared":
-            found = [json.loads(row) for row in rows]
-            not_compared += [NotCompared(row["kind"], row["name"], row["reason"]) for row in found]
-        else:
-            _collect(rows, objects, not_compared, known)
+    with closing(transport.rows(statements, parameters)) as results:
+        for name, rows in zip(names, results, strict=True):
+            if name == "not_compared":
+                found = [json.loads(row) for row in rows]
+                not_compared += [NotCompared(row["kind"], row["name"], row["reason"]) for row in found]
+            else:
+                _collect(rows, objects, not_compared, known)
     return Snapshot(
         transport.server_version_num(),
         objects,
