@@ -17,9 +17,10 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 
 from pytest_dbdeploy.compare.diff import diff
-from pytest_dbdeploy.compare.snapshot import Snapshot, read_snapshot
+from pytest_dbdeploy.compare.snapshot import Known, Snapshot, read_snapshot
 from pytest_dbdeploy.db.connect import connect
 from pytest_dbdeploy.db.server import EmbeddedServer
 from pytest_dbdeploy.db.tools import tools_for
@@ -63,14 +64,14 @@ def database(server: EmbeddedServer, name: str, tables: int) -> DatabaseUrl:
     return url
 
 
-def snapshot(url: DatabaseUrl) -> Snapshot:
+def snapshot(url: DatabaseUrl, known: Known) -> Snapshot:
     with connect(url, purpose="benchmark") as conn:
-        return read_snapshot(conn)
+        return read_snapshot(conn, known=known)
 
 
 def ours(one: DatabaseUrl, two: DatabaseUrl) -> None:
     with ThreadPoolExecutor() as both:
-        found = diff(*both.map(snapshot, (one, two)))
+        found = diff(*both.map(snapshot, (one, two), repeat({})))
     if {(change.kind, change.object) for change in found} != EXPECTED:
         raise SystemExit(f"ours found something else: {found}")
 

@@ -91,7 +91,9 @@ def differences(before: Snapshot, after: Snapshot, *, ignore_position: bool = Fa
         if old == new or (kind, "*") in unknown:
             continue
         moved = set() if ignore_position or kind not in ("column", "view column") else _moved(old, new)
-        for name in sorted(name for name in {*old, *new} if name in moved or old.get(name) != new.get(name)):
+        for name in sorted(
+            moved.union(name for name in {*old, *new} if _differ(old.get(name), new.get(name)))
+        ):
             change = _compare(kind, name, old.get(name), new.get(name), name in moved)
             if change is not None and (kind, name) not in unknown:
                 found.append(change)
@@ -143,6 +145,11 @@ def parent_of(change: Change) -> str | None:
     if table is not None:
         return str(table)
     return None if change.kind in ("index", "statistics") else parent_name(change.object)
+
+
+def _differ(one: object, two: object) -> bool:
+    """What was read once for both sides is one object: most are, and the rest is slow."""
+    return one is not two and one != two
 
 
 def _moved(old: Mapping[str, Mapping[str, Any]], new: Mapping[str, Mapping[str, Any]]) -> set[str]:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import psycopg
 
 from ..actions.hub import Hub, open_hub
-from ..compare.snapshot import Snapshot, read_snapshot
+from ..compare.snapshot import Known, Snapshot, read_snapshot
 from ..compare.transport import Direct, ThroughHub
 from ..db.installation import choose_installation
 from ..db.server import EmbeddedServer
@@ -106,7 +106,8 @@ class Reading:
 
     def snapshots(self) -> list[Snapshot]:
         """Of each side in turn."""
-        return self._of_each(self._snapshot)
+        known: Known = {}
+        return self._of_each(lambda number: self._snapshot(number, known))
 
     def _of_each(self, read: Callable[[int], T]) -> list[T]:
         with ThreadPoolExecutor(max_workers=len(self.sides)) as pool:
@@ -120,7 +121,7 @@ class Reading:
                     shut_down(conn)
                 raise
 
-    def _snapshot(self, number: int) -> Snapshot:
+    def _snapshot(self, number: int, known: Known) -> Snapshot:
         side, compare = self.sides[number], self.settings.compare
         url = self.hub.url if self.hub else side.url
         timeout = self.settings.timeouts.connect
@@ -135,6 +136,7 @@ class Reading:
                     else Direct(conn, name=side.label),
                     exclude_schemas=(self.settings.state.schema_,),
                     schemas=compare.schemas,
+                    known=known,
                 )
 
     # -- what to say of it ---------------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
 """A statement holds ACCESS EXCLUSIVE on a table that existed before, for longer than `thresholds.lock_seconds`, or writes or reads a table of
-`thresholds.lock_rows` rows or more as a whole under it.
+more than `thresholds.lock_rows` rows as a whole under it.
 
 ## Why it hurts
 

@@ -1,5 +1,5 @@
 """A statement holds SHARE, SHARE ROW EXCLUSIVE or EXCLUSIVE on a table that existed before, for longer than `thresholds.lock_seconds`, or reads
-a table of `thresholds.lock_rows` rows or more as a whole under it.
+a table of more than `thresholds.lock_rows` rows as a whole under it.
 
 ## Why it hurts
 

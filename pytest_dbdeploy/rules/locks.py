@@ -102,8 +102,8 @@ def findings(seen: Seen, rule: str, modes: frozenset[str], consequence: str, adv
     for evidence in seen.evidence:
         for lock in held(evidence):
             rows = rows_of(seen, lock.relation) or 0
-            many = rows >= max(1, seen.facts.lock_rows) and worked_on(seen, lock)
-            if lock.mode not in modes or not (lock.seconds >= seen.facts.lock_seconds or many):
+            many = rows > seen.facts.lock_rows and worked_on(seen, lock)
+            if lock.mode not in modes or not (lock.seconds > seen.facts.lock_seconds or many):
                 continue
             message = f"{words(lock.mode)} about {lock.seconds:.1f} s on {lock.relation}"
             known = size(seen, lock.relation)

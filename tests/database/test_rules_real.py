@@ -294,7 +294,7 @@ def raises_nothing(judged, server, migration):
     ],
 )
 def test_work_on_many_rows_under_a_lock_blocks(judged, postgres17, migration, expected):
-    findings = judged(postgres17, migration, lock_rows=100)
+    findings = judged(postgres17, migration, lock_rows=99)
     assert {one for one in found(findings, "block") if one[0].startswith("lock")} == expected
 
 

@@ -459,3 +459,14 @@ def test_a_table_that_is_gone_is_told_with_its_columns(rich, before):
     rich.execute("drop table public.refers")
     (change,) = diff(before, read_snapshot(rich))
     assert set(change.before["columns"]) == {"public.refers.id", "public.refers.at"}
+
+
+def test_what_is_equal_in_two_readings_is_made_once_and_the_rest_is_as_read_alone(empty):
+    empty.execute("create table public.kept (id int)")
+    empty.execute("create table public.changed (id int)")
+    known = {}
+    before = read_snapshot(empty, known=known)
+    empty.execute("alter table public.changed alter id set not null")
+    after = read_snapshot(empty, known=known)
+    assert after == read_snapshot(empty) != before
+    assert after.objects["column"]["public.kept.id"] is before.objects["column"]["public.kept.id"]
