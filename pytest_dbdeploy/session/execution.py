@@ -94,6 +94,7 @@ class GateExecution:
         gate = item.stash.get(GATE, None)
         if report.failed and gate is not None and gate.severity is Severity.WARN:
             _warn(item, report, error)
+            call.excinfo = None  # --pdb stops at failures, and this is none
         elif report.failed or (report.passed and error is not None and not _passed_again(item, report)):
             report.dbdeploy_failed = True  # type: ignore[attr-defined]  # and stays so, whatever a plugin makes of the outcome
         _redact(report)
