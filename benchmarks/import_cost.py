@@ -2,7 +2,7 @@
 
     python benchmarks/import_cost.py [RUNS]
 
-The first number is measured in one process and is exact to a tenth of a millisecond. The second is the difference in
+The first numbers are processor time inside one process, exact to a tenth of a millisecond on a busy machine too. The last is the difference in
 processor time of whole sessions that take turns; a busy machine makes it noisy: read it as an upper bound.
 """
 
@@ -23,12 +23,12 @@ import sys, time
 from _pytest.config import get_config
 config = get_config()
 import _pytest.python, _pytest.junitxml
-start = time.perf_counter()
+start = time.process_time()
 import pytest_dbdeploy.plugin as plugin
-imported = time.perf_counter()
+imported = time.process_time()
 config.pluginmanager.register(plugin, "dbdeploy")
 from pytest_dbdeploy.session import fixtures
-print((imported - start) * 1000, (time.perf_counter() - start) * 1000, len([m for m in sys.modules if m.startswith("pytest_dbdeploy")]))
+print((imported - start) * 1000, (time.process_time() - start) * 1000, len([m for m in sys.modules if m.startswith("pytest_dbdeploy")]))
 """
 SESSION = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:xdist")
 

@@ -1,4 +1,4 @@
-"""One statement observed as the rehearsal does it, and rolled back: cheap enough for hundreds of them."""
+"""Statements observed as the rehearsal does it: one that is rolled back, cheap enough for hundreds of them, or whole scripts."""
 
 from __future__ import annotations
 
@@ -6,9 +6,43 @@ from typing import Any
 
 import psycopg
 
+from pytest_dbdeploy.db.connect import connect
 from pytest_dbdeploy.db.splitter import split
+from pytest_dbdeploy.db.url import DatabaseUrl
 from pytest_dbdeploy.evidence.observer import Observer
 from pytest_dbdeploy.model import Migration, StatementEvidence, StatementRef, Unit
+from pytest_dbdeploy.rehearsal import Rehearsal, rehearse
+from pytest_dbdeploy.units import initial_units
+
+
+class Recorder:
+    """A history table of one column."""
+
+    def ensure(self, conn: psycopg.Connection[Any]) -> None:
+        conn.execute("create table if not exists history (name text)")
+
+    def record(self, conn: psycopg.Connection[Any], migration: Migration) -> None:
+        conn.execute("insert into history values (%s)", [migration.name])
+
+
+def migrations_of(*scripts: str, transaction: bool = True) -> dict[str, Migration]:
+    """One migration a script: ``m0``, ``m1``, ..."""
+    return {
+        f"m{i}": Migration(f"m{i}", f"m{i}.sql", "0", tuple(split(text)), transaction=transaction)
+        for i, text in enumerate(scripts)
+    }
+
+
+def rehearsed(database: DatabaseUrl, before: str, *scripts: str, transaction: bool = True) -> Rehearsal:
+    """``scripts``, one migration each, in one group, rehearsed on a database that holds what ``before`` makes."""
+    migrations = migrations_of(*scripts, transaction=transaction)
+    with (
+        connect(database, purpose="test", autocommit=True) as conn,
+        connect(database, purpose="monitor", autocommit=True) as monitor,
+    ):
+        conn.execute(before.encode())
+        Recorder().ensure(conn)
+        return rehearse(conn, monitor, initial_units([list(migrations.values())]), migrations, Recorder())
 
 
 def observed(

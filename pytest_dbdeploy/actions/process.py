@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from ..db.run import guarded
+from ..db.keeper import guarded
 from ..db.tools import Tools
 from ..db.url import DatabaseUrl
 from ..errors import DbDeployError, ToolError
@@ -60,7 +60,7 @@ def started(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A child that does not outlive the block. Ctrl-C of the terminal does not reach it: whoever started it decides.
 
-    ``guard``: nor does it outlive this process when that is killed (see ``db.run.guarded``), for a child that works on a database.
+    ``guard``: nor does it outlive this process when that is killed (see ``db.keeper.guarded``), for a child that works on a database.
     """
     command = [os.fspath(part) for part in argv]
     if guard and os.access(command[0], os.X_OK):  # else starting it says what is wrong

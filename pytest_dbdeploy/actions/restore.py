@@ -18,7 +18,7 @@ from typing import IO
 
 import psycopg
 
-from ..db.connect import Connection, connect
+from ..db.connect import connect
 from ..db.sql import query
 from ..db.tools import Tools
 from ..db.url import DatabaseUrl
@@ -57,21 +57,6 @@ class RestoreReport:
 
     seconds: float
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class LockRoom:
-    """``needed``: locks that a restore takes, about; ``available``: what the settings promise, a server has somewhat more."""
-
-    needed: int
-    available: int
-
-
-def lock_room(conn: Connection) -> LockRoom:
-    """Whether a restore in place would have locks enough: one transaction replaces every relation."""
-    row = conn.execute(query("restore_lock_room")).fetchone()
-    assert row is not None
-    return LockRoom(int(row[0]), int(row[1]))
 
 
 class _PsqlFailed(Exception):

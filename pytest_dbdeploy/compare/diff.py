@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..model import Change, ChangeType
+from .made_up_names import paired
 from .majors import aligned
 from .names import parent_name
-from .renaming import paired
 
 if TYPE_CHECKING:  # the module that reads snapshots needs a driver, this one does not
     from .snapshot import Snapshot

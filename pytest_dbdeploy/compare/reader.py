@@ -15,24 +15,13 @@ from psycopg import errors as pg_errors
 
 from ..db.watch import shut_down
 from ..errors import TargetError
+from .rows import PINNED
 
 Connection = psycopg.Connection[Any]
 T = TypeVar("T")
 
-# What decides how a value is printed and how long a statement may take. Row security would leave out rows silently; off, it
-# is an error for whoever it applies to. The compiler of expressions costs more than it gains on tables of many columns.
-_PINNED = """
-set local row_security = off;
-set local timezone = 'UTC';
-set local datestyle = 'ISO, MDY';
-set local intervalstyle = 'postgres';
-set local extra_float_digits = 1;
-set local bytea_output = 'hex';
-set local lc_monetary = 'C';
-set local xmloption = 'content';
-set local xmlbinary = 'base64';
-set local quote_all_identifiers = off;
-set local search_path = pg_catalog, pg_temp;
+# The compiler of expressions costs more than it gains on tables of many columns.
+_PINNED = f"""{PINNED};
 set local jit = off;
 set local work_mem = '64MB';
 set local idle_in_transaction_session_timeout = 0

@@ -15,9 +15,9 @@ from ..db.sql import query
 from ..errors import TargetError
 from .names import split_name
 
-# What decides how a row is printed: the same text, and so the same digest, on every server. Row security would leave out
+# What decides how a value is printed: the same text, and so the same digest, on every server. Row security would leave out
 # rows silently; off, it is an error for whoever it applies to.
-_PINNED = """
+PINNED = """
 set local row_security = off;
 set local timezone = 'UTC';
 set local datestyle = 'ISO, MDY';
@@ -26,6 +26,8 @@ set local extra_float_digits = 1;
 set local bytea_output = 'hex';
 set local lc_monetary = 'C';
 set local xmloption = 'content';
+set local xmlbinary = 'base64';
+set local quote_all_identifiers = off;
 set local search_path = pg_catalog, pg_temp
 """
 
@@ -113,7 +115,7 @@ def _one_snapshot(conn: psycopg.Connection[Any]) -> Iterator[None]:
     with conn.transaction(force_rollback=True):
         if own:
             conn.execute("set transaction isolation level repeatable read, read only")
-        for setting in _PINNED.split(";"):
+        for setting in PINNED.split(";"):
             conn.execute(setting)
         yield
 

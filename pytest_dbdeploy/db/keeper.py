@@ -31,7 +31,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypedDict
@@ -55,6 +55,17 @@ class Task(TypedDict):
 
 class StartError(Exception):
     pass
+
+
+def guarded(argv: Sequence[str | Path]) -> list[str]:
+    """The command in a form that gets SIGTERM when this process dies, by SIGKILL too (Linux; elsewhere as it is).
+
+    The program's path must be absolute. For children that would go on working on a database without us.
+    """
+    command = [os.fspath(part) for part in argv]
+    if sys.platform != "linux":
+        return command
+    return [sys.executable, "-I", "-S", __file__, "exec", str(os.getpid()), *command]
 
 
 def die_with_parent(number: int) -> Callable[[], None]:

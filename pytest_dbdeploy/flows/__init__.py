@@ -25,10 +25,10 @@ def make_flow(settings: Settings, steps: Steps, adapters: Adapters) -> Flow:
 
             return CompareFlow(settings, steps, adapters)
         case Mode.ROLLBACK:
-            from .earlier import RollbackFlow
+            from .rollback import RollbackFlow
 
             return RollbackFlow(settings, steps, adapters)
         case Mode.RESUME:
-            from .earlier import ResumeFlow
+            from .resume import ResumeFlow
 
             return ResumeFlow(settings, steps, adapters)

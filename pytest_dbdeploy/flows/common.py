@@ -7,6 +7,9 @@ from typing import Any
 
 from ..adapters import Adapters
 from ..config.load import Settings
+from ..errors import ConfigError, LayoutError
+from ..layouts import find_layout
+from ..layouts.base import LayoutReader
 from ..model import Decision, ExitStatus, Outcome
 from ..reports import terminal
 from ..reports.record import RunRecord
@@ -33,6 +36,18 @@ class CommonFlow:
         self._workspace = Workspace(
             self.settings, self.steps, self.mode, environment, self.adapters.notifiers
         )
+
+    def open_layout(self) -> LayoutReader:
+        """The migrations' layout; ConfigError when there is none, or their files are wrong."""
+        try:
+            return find_layout(
+                self.settings.migrations,
+                self.settings.rootdir,
+                self.settings.state.schema_,
+                extra=self.adapters.layouts,
+            )
+        except LayoutError as error:
+            raise ConfigError(error.message, hint=error.hint) from None
 
     @property
     def workspace(self) -> Workspace:

@@ -95,7 +95,7 @@ class CompareFlow(CommonFlow):
             snapshots = reading.snapshots()
             reading.check_schemas(snapshots)
             counts = (str(sum(map(len, snapshot.objects.values()))) for snapshot in snapshots)
-            step.done(f"{' and '.join(counts)} objects")
+            step.done(f"{', '.join(counts)} objects")
         with self.steps.step("rows", "compare rows", LogPhase.PREFLIGHT) as step:
             rows, orphans = self.rows.read(self.tables, self.references, self.ignored, step.progress)
             step.done(f"{len(rows)} tables, {len(orphans)} foreign keys")

@@ -15,7 +15,6 @@ from ..compare.transport import ThroughHub
 from ..config.load import Settings
 from ..errors import ConfigError, DbDeployError, LayoutError
 from ..health import HealthCheck, check_health
-from ..layouts import find_layout
 from ..model import (
     Decision,
     ExitStatus,
@@ -60,13 +59,8 @@ class DeployFlow(EndingFlow):
     # -- start ---------------------------------------------------------------------------------------------------
 
     def prepare(self) -> None:
+        self.layout = self.open_layout()
         try:
-            self.layout = find_layout(
-                self.settings.migrations,
-                self.settings.rootdir,
-                self.settings.state.schema_,
-                extra=self.adapters.layouts,
-            )
             self.layout.migrations()
         except LayoutError as error:
             raise ConfigError(error.message, hint=error.hint) from None

@@ -1,4 +1,4 @@
-"""``--dbdeploy-rollback`` and ``--dbdeploy-resume``: go on with a deployment of an earlier session, from its artifacts and its row."""
+"""What ``--dbdeploy-rollback`` and ``--dbdeploy-resume`` share: a deployment of an earlier session, known by its artifacts and its row."""
 
 from __future__ import annotations
 
@@ -6,24 +6,20 @@ from typing import Any
 
 import psycopg
 
-from .. import critical, journal
+from .. import journal
 from ..adapters import Adapters
-from ..compare.diff import diff, verify
 from ..compare.snapshot import read_snapshot
 from ..config.load import Settings
 from ..db.state import FINISHED, DeploymentRow, State, StateTable, end_leftovers
 from ..db.url import DatabaseUrl
-from ..decision import decide
-from ..errors import ConfigError, DbDeployError, LayoutError, LockError, StateError
-from ..health import HealthCheck, check_health
-from ..layouts import find_layout
-from ..model import Decision, ExitStatus, Level, LogPhase, Mode, Outcome, Phase, Reason, Verdict
-from ..plan import fingerprint, make_plan, read_history
+from ..errors import ConfigError, DbDeployError, LockError, StateError
+from ..model import Decision, ExitStatus, Level, LogPhase, Outcome, Phase, Reason, Verdict
+from ..plan import fingerprint, read_history
 from ..reports.artifacts import Artifacts
 from ..steps import Steps
 from . import way_back
-from .base import Close, Go, Ledger
-from .code import push_what_is_left, put_code_back
+from .base import Close, Ledger
+from .code import put_code_back
 from .common import CommonFlow
 from .held_lock import HeldLock
 from .workspace import error_text
@@ -47,15 +43,7 @@ class EarlierFlow(CommonFlow):
     # -- start ---------------------------------------------------------------------------------------------------
 
     def prepare(self) -> None:
-        try:
-            self.layout = find_layout(
-                self.settings.migrations,
-                self.settings.rootdir,
-                self.settings.state.schema_,
-                extra=self.adapters.layouts,
-            )
-        except LayoutError as error:
-            raise ConfigError(error.message, hint=error.hint) from None
+        self.layout = self.open_layout()
         self.open_workspace(self.environment.name)
         try:
             self.url = self.workspace.open_database(
@@ -254,152 +242,3 @@ class EarlierFlow(CommonFlow):
     def junit_properties(self) -> dict[str, str]:
         plan = (self.row.plan_hash or "") if self.row else ""
         return {**super().junit_properties(), "dbdeploy.plan": plan}
-
-
-class RollbackFlow(EarlierFlow):
-    """Rolls a finished or unfinished deployment back, then the ``postrollback`` gates verify."""
-
-    phases: tuple[Phase, ...] = (Phase.POSTROLLBACK,)
-
-    def _check(self, conn: psycopg.Connection[Any], row: DeploymentRow) -> None:
-        if row.state in (State.ROLLED_BACK, State.ABORTED):
-            raise ConfigError(
-                f"deployment {row.id} is {row.state} already: there is nothing to roll back",
-                hint=self._hint_for_the_newest_that_stands(conn, row),
-            )
-        later = self.table.later_than(conn, row)
-        if later:
-            raise ConfigError(
-                f"deployment {row.id} is not the newest: {', '.join(r.id for r in later)} came after it, and would be undone too",
-                hint=f"roll back the newest first: pytest --dbdeploy-rollback={later[0].id}",
-            )
-
-    def _hint_for_the_newest_that_stands(
-        self, conn: psycopg.Connection[Any], row: DeploymentRow
-    ) -> str | None:
-        standing = self.table.standing(conn, row.environment)
-        return f"the newest that stands: pytest --dbdeploy-rollback={standing.id}" if standing else None
-
-    def before(self, phase: Phase, ledger: Ledger) -> Go | Close:
-        if self.record.outcome is not None:
-            return Close("the target cannot be reached")
-        with critical.section(final=True):
-            try:
-                self._lock()
-                restored = self._put_back()
-            except LockError as error:
-                return self._fail(error) if self.touched else self._refuse(error)
-            except Exception as error:  # noqa: BLE001 - status 12 must be reached, whatever happened
-                return self._fail(error)
-        assert self.url is not None
-        return Go(
-            {
-                "target": self.url.reveal(),
-                "app": {"url": self.environment.app_url, "timeout": 10.0},
-                "checks": {"restored": {"schema": restored.schema, "rows": restored.rows}},
-            }
-        )
-
-    def finish(self, ledger: Ledger) -> None:
-        if self.record.outcome is not None:
-            return
-        decision = decide(ledger.gates, ledger.problems, ended=self.phases)
-        if decision.verdict is Verdict.DEPLOY:
-            self._end(Outcome.ROLLED_BACK_ON_REQUEST, ExitStatus.OK)
-            return
-        first = decision.reasons[0]
-        self._fail(StateError(f"the rollback could not be verified: {first.gate or ''} {first.message}"))
-        self.record.decision = decision
-
-
-class ResumeFlow(EarlierFlow):
-    """A deployment whose process died: finished when the apply was complete, else rolled back."""
-
-    phases: tuple[Phase, ...] = (Phase.POSTDEPLOY,)
-    verification: Any = None
-
-    def before(self, phase: Phase, ledger: Ledger) -> Go | Close:
-        if self.record.outcome is not None:
-            return Close("the target cannot be reached")
-        assert self.row is not None
-        if self.row.state in FINISHED:
-            self.record.notes.append(f"deployment {self.id} is {self.row.state}: there is nothing to resume")
-            self._end(Outcome.NOTHING_TO_DEPLOY, ExitStatus.OK)
-            return Close(f"the deployment is {self.row.state} already", not_applicable=True)
-        with critical.section(final=True):
-            try:
-                self._lock()
-                if self.row.state is State.APPLIED:
-                    return Go(self._context())
-                self._put_back()
-            except LockError as error:
-                return self._fail(error) if self.touched else self._refuse(error)
-            except Exception as error:  # noqa: BLE001 - status 12 must be reached, whatever happened
-                return self._fail(error)
-        self._end(Outcome.ROLLED_BACK, ExitStatus.ROLLED_BACK)
-        return Close("the apply was not complete: rolled back", not_applicable=True)
-
-    def _context(self) -> dict[str, Any]:
-        assert self.url is not None
-        assert self.row is not None
-        release, database = way_back.release_of(self.earlier)
-        push_what_is_left(self.workspace, release)
-        with self.workspace.connect(self.url, "verify", read_only=True) as conn:
-            now = read_snapshot(conn, exclude_schemas=(self.settings.state.schema_,))
-            deployed = {
-                m["name"] for m in self.row.migrations
-            }  # what came to the disk since is not its business
-            pending = [m.name for m in read_history(conn, self.layout).pending if m.name in deployed]
-        if database:
-            before = way_back.load(self.earlier)
-            rows = dict(before.rows)
-            rehearsed = way_back.load_rehearsal(self.earlier)
-            verification = verify(before.snapshot, rehearsed.before, rehearsed.after, now)
-        else:
-            rows, rehearsed = {}, way_back.RehearsedSnapshots(now, now, ())
-            verification = verify(now, now, now, now)
-        health = None
-        if self.environment.app_url:
-            health = check_health(self.environment.app_url, self.environment.health, patient=True)
-        plan = make_plan(
-            self.settings,
-            mode=Mode.RESUME,
-            environment=self.environment.name,
-            layout=self.layout,
-            url=self.url,
-            target_error=None,
-            git=None,
-            policy={},
-            app_url=self.environment.app_url,
-        ).plan
-        return {
-            "plan": plan,
-            "changes": diff(rehearsed.before, rehearsed.after),
-            "target": self.url.reveal(),
-            "app": {"url": self.environment.app_url, "timeout": 10.0},
-            "checks": {
-                "verification": verification,
-                "history_pending": pending,
-                "rows_before": rows,
-                "expected_empty": list(rehearsed.emptied),
-                "health": HealthCheck(True, "not known", 0.0) if health else None,
-                "health_after": health,
-            },
-        }
-
-    def finish(self, ledger: Ledger) -> None:
-        if self.record.outcome is not None:
-            return
-        decision = decide(ledger.gates, ledger.problems, ended=self.phases)
-        self.record.decision = decision
-        with critical.section(final=True):
-            try:
-                self.go_on()
-                if decision.verdict is Verdict.DEPLOY:
-                    self._set_state(State.KEPT)
-                    self._end(Outcome.DEPLOYED, ExitStatus.OK)
-                else:
-                    self._put_back()
-                    self._end(Outcome.ROLLED_BACK, ExitStatus.ROLLED_BACK)
-            except Exception as error:  # noqa: BLE001 - status 12 must be reached, whatever happened
-                self._fail(error)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from psycopg import sql
 
-from ..db.run import guarded
+from ..db.keeper import guarded
 from ..db.url import DatabaseUrl
 from ..errors import LayoutError, ToolError
 from ..model import History, Migration

@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from ..model import Change, ChangeType
+from ..model import Change, ChangeType, Finding
+from .base import Check, Seen, found, responsible
 
 #: The one privilege that such an object has, and that everybody has on it as long as nothing else is written.
 _ONLY = {"function": "EXECUTE", "procedure": "EXECUTE", "aggregate": "EXECUTE", "type": "USAGE"}
 _ALL = "ALL"
 
 Grants = set[tuple[str, str]]
+
+
+def check_of_grants(rule: str, grants: Callable[[Change], Grants], what: str, advice: str) -> Check:
+    """A rule that finds the objects with such ``grants``. ``what``: they do with them."""
+
+    def check(seen: Seen) -> list[Finding]:
+        return [
+            found(
+                rule,
+                c.object,
+                f"{c.kind} {c.object} {what}: {listed(these)}",
+                advice,
+                responsible(c, seen.evidence),
+            )
+            for c in seen.changes
+            if (these := grants(c))
+        ]
+
+    return check
 
 
 def lost(change: Change) -> Grants:

@@ -15,25 +15,16 @@ GRANT SELECT ON active_users TO app;  -- after a DROP and CREATE
 
 from __future__ import annotations
 
-from ..model import Finding, Severity
-from .base import Rule, Seen, found, responsible
-from .granting import listed, lost
+from ..model import Severity
+from .base import Rule
+from .granting import check_of_grants, lost
 
+_ADVICE = "Grant it again in the same migration: what is dropped and made again loses its grants."
 
-def check(seen: Seen) -> list[Finding]:
-    """One finding an object."""
-    advice = "Grant it again in the same migration: what is dropped and made again loses its grants."
-    return [
-        found(
-            RULE.name,
-            c.object,
-            f"{c.kind} {c.object} no longer grants: {listed(grants)}",
-            advice,
-            responsible(c, seen.evidence),
-        )
-        for c in seen.changes
-        if (grants := lost(c))
-    ]
-
-
-RULE = Rule("privilege-lost", Severity.BLOCK, "a privilege is lost", check, "public.active_users")
+RULE = Rule(
+    "privilege-lost",
+    Severity.BLOCK,
+    "a privilege is lost",
+    check_of_grants("privilege-lost", lost, "no longer grants", _ADVICE),
+    "public.active_users",
+)

@@ -15,25 +15,16 @@ REVOKE EXECUTE ON FUNCTION pay(int) FROM PUBLIC;  -- after a DROP and CREATE
 
 from __future__ import annotations
 
-from ..model import Finding, Severity
-from .base import Rule, Seen, found, responsible
-from .granting import gained, listed
+from ..model import Severity
+from .base import Rule
+from .granting import check_of_grants, gained
 
+_ADVICE = "Take back what is not meant: REVOKE ... FROM PUBLIC; grant to the role that needs it."
 
-def check(seen: Seen) -> list[Finding]:
-    """One finding an object."""
-    advice = "Take back what is not meant: REVOKE ... FROM PUBLIC; grant to the role that needs it."
-    return [
-        found(
-            RULE.name,
-            c.object,
-            f"{c.kind} {c.object} grants more: {listed(grants)}",
-            advice,
-            responsible(c, seen.evidence),
-        )
-        for c in seen.changes
-        if (grants := gained(c))
-    ]
-
-
-RULE = Rule("privilege-widened", Severity.BLOCK, "a privilege is gained", check, "public.active_users")
+RULE = Rule(
+    "privilege-widened",
+    Severity.BLOCK,
+    "a privilege is gained",
+    check_of_grants("privilege-widened", gained, "grants more", _ADVICE),
+    "public.active_users",
+)

@@ -48,14 +48,6 @@ def new_tables(seen: Seen) -> set[str]:
     return {c.object for c in changes_of(seen, ("table", "foreign table"), ChangeType.ADDED)}
 
 
-def new_name(seen: Seen, table: str) -> str:
-    """What a table is called after the plan."""
-    for change in changes_of(seen, ("table",), ChangeType.RENAMED):
-        if change.object == table:
-            return str((change.after or {}).get("name", table))
-    return table
-
-
 def of_old_tables(seen: Seen, kinds: Collection[str], change: ChangeType) -> Iterator[Change]:
     """As ``changes_of``, without those of tables that the plan makes."""
     new = new_tables(seen)

@@ -3,11 +3,9 @@
 import pytest
 
 from pytest_dbdeploy.db.connect import connect
-from pytest_dbdeploy.db.splitter import split
 from pytest_dbdeploy.evidence.observer import Observer
-from pytest_dbdeploy.model import DroppedObject, Migration, RowCounts, StatementEvidence, TouchedObject
-from pytest_dbdeploy.rehearsal import rehearse
-from pytest_dbdeploy.units import initial_units
+from pytest_dbdeploy.model import DroppedObject, RowCounts, StatementEvidence, TouchedObject
+from tests.observing import rehearsed
 
 SCHEMA = """
 create table p (id int primary key);
@@ -22,11 +20,6 @@ create view vv as select id from v;
 """
 
 
-class Recorder:
-    def record(self, conn, migration):
-        conn.execute("insert into history values (%s)", [migration.name])
-
-
 @pytest.fixture
 def database(server):
     return server.fresh_database()
@@ -36,19 +29,7 @@ def database(server):
 def run(database):
     """Rehearses a script as one migration, or several."""
 
-    def go(*scripts, transaction=True):
-        migrations = {
-            f"m{i}": Migration(f"m{i}", f"m{i}.sql", "0", tuple(split(text)), transaction=transaction)
-            for i, text in enumerate(scripts)
-        }
-        with (
-            connect(database, purpose="test", autocommit=True) as conn,
-            connect(database, purpose="monitor", autocommit=True) as monitor,
-        ):
-            conn.execute(SCHEMA + "create table history (name text)")
-            return rehearse(conn, monitor, initial_units([list(migrations.values())]), migrations, Recorder())
-
-    return go
+    return lambda *scripts, transaction=True: rehearsed(database, SCHEMA, *scripts, transaction=transaction)
 
 
 def rows(database, statement):

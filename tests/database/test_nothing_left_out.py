@@ -5,13 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
-
 import pytest_dbdeploy.db.sql as queries
 from pytest_dbdeploy.compare.diff import differences
 from pytest_dbdeploy.compare.snapshot import read_snapshot
 from pytest_dbdeploy.db.connect import connect
-from tests.database.test_snapshot import rich_database
 
 SQL = "\n".join(
     re.sub(r"--.*", "", path.read_text("utf-8"))
@@ -41,19 +38,6 @@ RENDERED = {
 }
 #: Privileges on what is of the server, or rows.
 NOT_OURS = {("pg_database", "datacl"), ("pg_tablespace", "spcacl"), ("pg_largeobject_metadata", "lomacl")}
-
-
-@pytest.fixture(scope="module")
-def databases():
-    return {}
-
-
-@pytest.fixture
-def rich(server, databases):
-    if server.major not in databases:
-        databases[server.major] = rich_database(server)
-    with connect(databases[server.major], purpose="test") as conn:
-        yield conn
 
 
 def test_every_catalogue_is_read(rich):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -11,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from pytest_dbdeploy.actions.process import run, started
+from pytest_dbdeploy.actions.process import output, run, started, tool_environment
+from pytest_dbdeploy.db.tools import tools_for
 from pytest_dbdeploy.errors import ToolError
+from tests.servers import RealServer, execute
 from tests.sessions import gone, until
 
 SCRIPT = """
@@ -51,3 +54,50 @@ def test_a_guarded_program_ends_with_the_block() -> None:
         with started(["/bin/sleep", "120"], dict(os.environ), errors=errors, guard=True) as process:
             assert process.poll() is None
         assert process.poll() is not None
+
+
+def test_a_program_connects_by_variables_and_its_output_is_returned(
+    server: RealServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, tools = server.owner_database(), tools_for(server.major)
+    execute(url, "create table seen (a int)")
+    # What is set for somebody else must not lead it elsewhere.
+    monkeypatch.setenv("PGHOSTADDR", "192.0.2.1")
+    monkeypatch.setenv("PGSERVICE", "elsewhere")
+    monkeypatch.setenv("PGDATABASE", "elsewhere")
+    status, said, _ = output([tools.path("pg_dump"), "--schema-only"], tool_environment(tools, url, "test"))
+    assert status == 0
+    assert "CREATE TABLE public.seen" in said
+
+
+def test_a_failure_is_told_without_the_password(server: RealServer) -> None:
+    url, tools = server.role(), tools_for(server.major)
+    command = "do $$ begin raise exception 'it was %', '" + url.password.reveal() + "'; end $$"
+    status, said = run([tools.path("psql"), "-X", "-c", command], tool_environment(tools, url, "test"))
+    assert status == 1
+    assert "it was ***" in said
+    assert url.password.reveal() not in said
+
+
+def test_no_password_is_among_the_arguments_while_it_runs(postgres17: RealServer) -> None:
+    url, tools = postgres17.role(), tools_for(17)
+    with (
+        tempfile.TemporaryFile() as errors,
+        started(
+            [tools.path("psql"), "-X", "-c", "select pg_sleep(120)"],
+            tool_environment(tools, url, "test"),
+            errors=errors,
+            guard=True,
+        ),
+    ):
+        until(lambda: any(b"psql" in one and b"keeper.py" not in one for one in _arguments("pg_sleep(120)")))
+        assert not any(url.password.reveal().encode() in one for one in _arguments(""))
+
+
+def _arguments(part: str) -> list[bytes]:
+    """The arguments of every process that has ``part`` among them."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            found.append((entry / "cmdline").read_bytes())
+    return [one for one in found if part.encode() in one]

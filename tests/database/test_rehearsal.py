@@ -6,18 +6,8 @@ from pytest_dbdeploy.actions.apply import StatementFailed, run_unit, run_unit_wi
 from pytest_dbdeploy.db.connect import connect
 from pytest_dbdeploy.db.splitter import split
 from pytest_dbdeploy.model import Migration
-from pytest_dbdeploy.rehearsal import rehearse
 from pytest_dbdeploy.units import initial_units
-
-
-class Recorder:
-    """A history table of one column."""
-
-    def ensure(self, conn):
-        conn.execute("create table if not exists history (name text)")
-
-    def record(self, conn, migration):
-        conn.execute("insert into history values (%s)", [migration.name])
+from tests.observing import Recorder, rehearsed
 
 
 @pytest.fixture
@@ -29,22 +19,8 @@ def database(server):
 def run(database):
     """Rehearses scripts, one migration each, in one group; the database holds table ``t`` with 1,000 rows."""
 
-    def go(*scripts):
-        migrations = {
-            f"m{i}": Migration(f"m{i}", f"m{i}.sql", "0", tuple(split(text)))
-            for i, text in enumerate(scripts)
-        }
-        with (
-            connect(database, purpose="test", autocommit=True) as conn,
-            connect(database, purpose="monitor", autocommit=True) as monitor,
-        ):
-            conn.execute(
-                "create table t (id int primary key, a text); insert into t select i, 'x' from generate_series(1, 1000) i"
-            )
-            Recorder().ensure(conn)
-            return rehearse(conn, monitor, initial_units([list(migrations.values())]), migrations, Recorder())
-
-    return go
+    before = "create table t (id int primary key, a text); insert into t select i, 'x' from generate_series(1, 1000) i"
+    return lambda *scripts: rehearsed(database, before, *scripts)
 
 
 def rows(database, statement):

@@ -9,7 +9,7 @@ import pytest
 from pytest_dbdeploy.actions import toc
 from pytest_dbdeploy.actions.clone import clone
 from pytest_dbdeploy.actions.dump import dump
-from pytest_dbdeploy.actions.restore import RestoreReport, lock_room, restore
+from pytest_dbdeploy.actions.restore import RestoreReport, restore
 from pytest_dbdeploy.db.connect import connect
 from pytest_dbdeploy.db.tools import Tools, find_installations, tools_for
 from pytest_dbdeploy.db.url import DatabaseUrl
@@ -347,13 +347,3 @@ def test_the_clones_own_dump_puts_the_migrated_copy_back(server: RealServer, tmp
         assert rich.contents(copied.after, tools) == before
     finally:
         sandbox.close()
-
-
-def test_the_locks_that_a_restore_takes_are_known_beforehand(server: RealServer, database):
-    with connect(database, purpose="test", read_only=True) as conn:
-        before = lock_room(conn)
-    execute(database, "create table t (i int primary key)")
-    with connect(database, purpose="test", read_only=True) as conn:
-        after = lock_room(conn)
-    assert (before.needed, after.needed) == (0, 4)
-    assert after.available > 6000

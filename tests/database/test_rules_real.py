@@ -9,13 +9,13 @@ from pytest_dbdeploy.compare.renames import diff_with_renames
 from pytest_dbdeploy.compare.rows import count_rows, user_tables
 from pytest_dbdeploy.compare.snapshot import read_identities, read_snapshot
 from pytest_dbdeploy.db.connect import connect
-from pytest_dbdeploy.db.splitter import split
 from pytest_dbdeploy.evidence.facts import clone_facts, parents
 from pytest_dbdeploy.evidence.values import changed_values, columns_made_again
-from pytest_dbdeploy.model import Facts, Migration
+from pytest_dbdeploy.model import Facts
 from pytest_dbdeploy.rehearsal import rehearse
 from pytest_dbdeploy.rules import Seen, findings_of
 from pytest_dbdeploy.units import initial_units
+from tests.observing import migrations_of
 
 SCHEMA = """
 create type mood as enum ('sad', 'ok');
@@ -73,10 +73,7 @@ def judged(template):
                 sql.Identifier(after.dbname), sql.Identifier(before.dbname)
             )
         )
-        migrations = {
-            f"m{i}": Migration(f"m{i}", f"m{i}.sql", "0", tuple(split(text)), transaction=transaction)
-            for i, text in enumerate(scripts)
-        }
+        migrations = migrations_of(*scripts, transaction=transaction)
         units = [unit for one in migrations.values() for unit in initial_units([[one]])]
         with (
             connect(after, purpose="test", autocommit=True) as conn,

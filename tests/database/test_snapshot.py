@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -13,37 +12,7 @@ from pytest_dbdeploy.compare.snapshot import QUERIES, read_snapshot
 from pytest_dbdeploy.db.connect import connect
 from pytest_dbdeploy.db.tools import tools_for
 from pytest_dbdeploy.errors import TargetError
-
-SCHEMA = (Path(__file__).parents[1] / "cases" / "comparison" / "before.sql").read_text("utf-8")
-
-
-def make_roles(conn):
-    for role in ("reader", "writer"):
-        if not conn.execute("select 1 from pg_roles where rolname = %s", [role]).fetchone():
-            conn.execute(f"create role {role}")
-
-
-def rich_database(server):
-    url = server.fresh_database()
-    with connect(url, purpose="test", autocommit=True) as conn:
-        make_roles(conn)
-        conn.execute(SCHEMA)
-    return url
-
-
-@pytest.fixture(scope="module")
-def databases():
-    return {}
-
-
-@pytest.fixture
-def rich(server, databases):
-    """A connection to a database with an object of every kind; whatever a test does in a transaction is rolled back."""
-    if server.major not in databases:
-        databases[server.major] = rich_database(server)
-    with connect(databases[server.major], purpose="test") as conn:
-        yield conn
-        conn.rollback()
+from tests.database.conftest import make_roles, rich_database
 
 
 @pytest.fixture

@@ -1,0 +1,112 @@
+"""``--dbdeploy-resume``: goes on with a deployment whose process died."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import critical
+from ..compare.diff import diff, verify
+from ..compare.snapshot import read_snapshot
+from ..db.state import FINISHED, State
+from ..decision import decide
+from ..errors import LockError
+from ..health import HealthCheck, check_health
+from ..model import ExitStatus, Mode, Outcome, Phase, Verdict
+from ..plan import make_plan, read_history
+from . import way_back
+from .base import Close, Go, Ledger
+from .code import push_what_is_left
+from .earlier import EarlierFlow
+
+
+class ResumeFlow(EarlierFlow):
+    """A deployment whose process died: finished when the apply was complete, else rolled back."""
+
+    phases: tuple[Phase, ...] = (Phase.POSTDEPLOY,)
+    verification: Any = None
+
+    def before(self, phase: Phase, ledger: Ledger) -> Go | Close:
+        if self.record.outcome is not None:
+            return Close("the target cannot be reached")
+        assert self.row is not None
+        if self.row.state in FINISHED:
+            self.record.notes.append(f"deployment {self.id} is {self.row.state}: there is nothing to resume")
+            self._end(Outcome.NOTHING_TO_DEPLOY, ExitStatus.OK)
+            return Close(f"the deployment is {self.row.state} already", not_applicable=True)
+        with critical.section(final=True):
+            try:
+                self._lock()
+                if self.row.state is State.APPLIED:
+                    return Go(self._context())
+                self._put_back()
+            except LockError as error:
+                return self._fail(error) if self.touched else self._refuse(error)
+            except Exception as error:  # noqa: BLE001 - status 12 must be reached, whatever happened
+                return self._fail(error)
+        self._end(Outcome.ROLLED_BACK, ExitStatus.ROLLED_BACK)
+        return Close("the apply was not complete: rolled back", not_applicable=True)
+
+    def _context(self) -> dict[str, Any]:
+        assert self.url is not None
+        assert self.row is not None
+        release, database = way_back.release_of(self.earlier)
+        push_what_is_left(self.workspace, release)
+        with self.workspace.connect(self.url, "verify", read_only=True) as conn:
+            now = read_snapshot(conn, exclude_schemas=(self.settings.state.schema_,))
+            deployed = {
+                m["name"] for m in self.row.migrations
+            }  # what came to the disk since is not its business
+            pending = [m.name for m in read_history(conn, self.layout).pending if m.name in deployed]
+        if database:
+            before = way_back.load(self.earlier)
+            rows = dict(before.rows)
+            rehearsed = way_back.load_rehearsal(self.earlier)
+            verification = verify(before.snapshot, rehearsed.before, rehearsed.after, now)
+        else:
+            rows, rehearsed = {}, way_back.RehearsedSnapshots(now, now, ())
+            verification = verify(now, now, now, now)
+        health = None
+        if self.environment.app_url:
+            health = check_health(self.environment.app_url, self.environment.health, patient=True)
+        plan = make_plan(
+            self.settings,
+            mode=Mode.RESUME,
+            environment=self.environment.name,
+            layout=self.layout,
+            url=self.url,
+            target_error=None,
+            git=None,
+            policy={},
+            app_url=self.environment.app_url,
+        ).plan
+        return {
+            "plan": plan,
+            "changes": diff(rehearsed.before, rehearsed.after),
+            "target": self.url.reveal(),
+            "app": {"url": self.environment.app_url, "timeout": 10.0},
+            "checks": {
+                "verification": verification,
+                "history_pending": pending,
+                "rows_before": rows,
+                "expected_empty": list(rehearsed.emptied),
+                "health": HealthCheck(True, "not known", 0.0) if health else None,
+                "health_after": health,
+            },
+        }
+
+    def finish(self, ledger: Ledger) -> None:
+        if self.record.outcome is not None:
+            return
+        decision = decide(ledger.gates, ledger.problems, ended=self.phases)
+        self.record.decision = decision
+        with critical.section(final=True):
+            try:
+                self.go_on()
+                if decision.verdict is Verdict.DEPLOY:
+                    self._set_state(State.KEPT)
+                    self._end(Outcome.DEPLOYED, ExitStatus.OK)
+                else:
+                    self._put_back()
+                    self._end(Outcome.ROLLED_BACK, ExitStatus.ROLLED_BACK)
+            except Exception as error:  # noqa: BLE001 - status 12 must be reached, whatever happened
+                self._fail(error)
