@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..jsonfile import redact_text
-from ..model import Change, ChangeType, GateOutcome, Mode, Outcome, Plan, Severity
+from ..model import Change, ChangeType, GateOutcome, GateRecord, Mode, Outcome, Plan, Severity
 from . import schema_comparison
 from .record import RunRecord
 from .samples import presentable
@@ -32,6 +32,7 @@ __all__ = [
 ]
 
 _MOST = 10
+_FINDINGS = 5
 _SIGN = {"added": "+", "removed": "-", "modified": "~", "renamed": ">"}
 _LABEL = {"database": "target", "app_url": "application"}
 _WITH_CHANGES = {Outcome.DEPLOYED: "changes", Outcome.DRY_RUN: "changes", Outcome.DIFFERENT: "differences"}
@@ -270,9 +271,20 @@ def _and_more(number: int) -> str:
 
 def _warnings(record: RunRecord) -> list[str]:
     warned = [gate for gate in record.gates if gate.outcome is GateOutcome.WARNED]
-    return _section(
-        "warnings", (f"{g.nodeid}\n  {((g.message or '').splitlines() or [''])[0]}" for g in warned)
-    )
+    return _section("warnings", ("\n  ".join([gate.nodeid, *_warning(gate, record)]) for gate in warned))
+
+
+def _warning(gate: GateRecord, record: RunRecord) -> list[str]:
+    """What a rule found, a line each; of other gates the first line of the message."""
+    found = [f for f in record.findings if gate.nodeid.endswith(f"[{f.rule}]") and not f.acknowledged]
+    if not found:
+        return [((gate.message or "").splitlines() or [""])[0]]
+    lines = [f"{f.place or 'the migrations'}: {f.message.splitlines()[0]}" for f in found]
+    more = len(lines) - _FINDINGS
+    return [
+        *lines[:_FINDINGS],
+        *([f"and {_count(more, 'more finding')}, see report.json"] if more > 0 else []),
+    ]
 
 
 def _change(change: Change) -> str:

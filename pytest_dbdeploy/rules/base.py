@@ -81,7 +81,10 @@ def responsible(change: Change, evidence: Sequence[StatementEvidence]) -> Respon
         found = next((e for e in evidence if any(c.object == change.object for c in e.created)), found)
     if found is None:
         found = _naming(change, change.object, evidence)
-    if found is None and change.change is not ChangeType.REMOVED:
+    if found is None and change.change is ChangeType.REMOVED:  # a part of what was dropped and made again
+        whole = parent_name(change.object)
+        found = next((e for e in evidence if any(d.object == whole for d in e.dropped)), None)
+    elif found is None:
         own = {change.object, parent_name(change.object)}
         found = next((e for e in reversed(evidence) if any(a.object in own for a in e.altered)), None)
     if found is None and change.kind == "constraint" and change.change is ChangeType.ADDED:
@@ -104,11 +107,22 @@ def place_of(evidence: StatementEvidence) -> Responsible:
     )
 
 
-def found(rule: str, object: str, message: str, advice: str, where: Responsible | None = None) -> Finding:  # noqa: A002 - the word of ``Finding``
-    """A finding in the usual form: what, by which statement; what to do instead, and how to let it pass."""
+def found(
+    rule: str,
+    object: str,  # noqa: A002 - the word of ``Finding``
+    message: str,
+    advice: str,
+    where: Responsible | None = None,
+    *,
+    refused: bool = False,
+) -> Finding:
+    """A finding in the usual form: what, by which statement; what to do instead, and how to let it pass.
+
+    ``refused``: the server does not carry the statement out, so that there is nothing to let pass.
+    """
     if where:
         message += f": {where.statement}"
-    hint = f"{advice}\n{acknowledge_hint(rule, object, where)}"
+    hint = f"{advice}\n{f'See docs/rules/{rule}.md.' if refused else acknowledge_hint(rule, object, where)}"
     return Finding(
         rule, object, message, hint, where.place if where else None, where.migration if where else None
     )

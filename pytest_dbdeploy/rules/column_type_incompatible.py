@@ -46,7 +46,7 @@ def check(seen: Seen) -> list[Finding]:
         ):
             message = error_message(evidence, "do not fit the new type")
             table = evidence.violation.relation if evidence.violation else evidence.migration
-            findings.append(found(RULE.name, table, message, _ADVICE, place_of(evidence)))
+            findings.append(found(RULE.name, table, message, _ADVICE, place_of(evidence), refused=True))
     return findings
 
 

@@ -33,8 +33,9 @@ def check(seen: Seen) -> list[Finding]:
         types = turned(change, "type")
         table = parent_name(change.object)
         column = change.object[len(table) + 1 :].strip('"').lower()
-        by = next((e for e in seen.evidence if table in e.rewritten and column in e.statement.lower()), None)
-        by = by or next((e for e in seen.evidence if table in e.rewritten), None)
+        # Where no statement names column and type (a function, a command), whatever rewrote the table did.
+        naming = [e for e in seen.evidence if column in e.statement.lower() and "type" in e.statement.lower()]
+        by = next((e for e in naming or seen.evidence if table in e.rewritten), None)
         if types is None or by is None:
             continue
         known = size(seen, table)

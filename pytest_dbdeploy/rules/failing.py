@@ -20,6 +20,7 @@ def check_of_errors(rule: str, sqlstates: frozenset[str], what: str, advice: str
                 error_message(e, what),
                 advice,
                 place_of(e),
+                refused=True,
             )
             for e in seen.evidence
             if e.error and e.error.sqlstate in sqlstates

@@ -19,6 +19,7 @@ from pytest_dbdeploy.model import (
     RelationSize,
     Severity,
     Statement,
+    StatementError,
     StatementEvidence,
     Traffic,
 )
@@ -157,6 +158,42 @@ def test_a_statement_that_only_writes_or_only_mentions_the_name_in_a_comment_is_
         ran("CREATE TABLE orders_new (id int)", line=4, tag="CREATE TABLE"),
     ]
     assert evaluate("table-removed", [TABLE], evidence)[0].place == "drizzle/0007_tidy.sql:1"
+
+
+def test_a_column_of_a_view_that_was_dropped_and_made_again_went_with_the_drop():
+    change = Change("view column", ChangeType.REMOVED, "public.big.note", {}, None)
+    again = [
+        ran("drop view big", line=4, tag="DROP VIEW", dropped=(DroppedObject("view", "public.big", False),)),
+        ran("create view big as select id from orders", line=5, tag="CREATE VIEW"),
+    ]
+    assert evaluate("view-removed", [change], again)[0].place == "drizzle/0007_tidy.sql:4"
+
+
+def retyped(column, before, after):
+    return Change("column", ChangeType.MODIFIED, f"public.users.{column}", {"type": before}, {"type": after})
+
+
+def test_a_table_that_another_statement_rewrites_does_not_make_a_free_change_of_type_expensive():
+    changes = [retyped("email", "varchar(50)", "varchar(100)"), retyped("score", "integer", "bigint")]
+    evidence = [
+        ran("do $$ begin execute 'alter table users alter email type varchar(100)'; end $$", tag="DO"),
+        ran("alter table users alter score type bigint", rewritten=("public.users",)),
+    ]
+    assert [f.object for f in evaluate("column-type-rewrites", changes, evidence)] == ["public.users.score"]
+
+
+def test_a_change_of_type_whose_sql_nobody_sees_is_found_by_what_was_rewritten():
+    evidence = [ran("select upgrade()", tag="SELECT", rewritten=("public.users",))]
+    (finding,) = evaluate("column-type-rewrites", [retyped("score", "integer", "bigint")], evidence)
+    assert finding.place == "drizzle/0007_tidy.sql:3"
+
+
+def test_nobody_is_told_to_acknowledge_what_the_server_refuses():
+    error = StatementError("22003", "numeric field overflow", violating_rows=2)
+    failed = ran("ALTER TABLE users ALTER score TYPE smallint", error=error)
+    (finding,) = evaluate("column-type-incompatible", [], [failed])
+    assert "acknowledge" not in finding.hint
+    assert "docs/rules/column-type-incompatible.md" in finding.hint
 
 
 # -- policy ----------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from pytest_dbdeploy.model import (
     ChangeType,
     Decision,
     ExitStatus,
+    Finding,
     GateOutcome,
     GateRecord,
     GitState,
@@ -469,6 +470,23 @@ def test_warnings_and_changes_are_listed_when_it_went_well():
     assert "- column public.users.legacy  [column-removed, acknowledged]" in text
     assert "+ table public.x" in text
     assert "pytest --dbdeploy-rollback=deploy-dev-1764000000000" in text
+
+
+def test_a_rule_that_warns_of_several_things_names_each_with_its_place():
+    nodeid = "dbdeploy/sandbox/test_rules.py::test_rule[table-rewritten]"
+    run = record(
+        Outcome.DEPLOYED,
+        gates=[
+            GateRecord(nodeid, Phase.SANDBOX, Severity.WARN, GateOutcome.WARNED, message="7 findings: ...")
+        ],
+        findings=[
+            Finding("table-rewritten", f"public.t{n}", f"public.t{n} is written anew", place=f"a.sql:{n}")
+            for n in range(1, 8)
+        ],
+    )
+    text = "\n".join(terminal.summary(run))
+    assert "a.sql:1: public.t1 is written anew\n" in text
+    assert "a.sql:5: public.t5 is written anew\n      and 2 more findings, see report.json\n" in text
 
 
 def test_a_dry_run_of_a_protected_environment_gives_the_command_with_the_hash():
