@@ -60,9 +60,8 @@ def describe(result: TableResult, samples: str) -> str:
     if result.rows is not None and result.rows[0] != result.rows[1]:
         lines.append(f"{result.table}: {_rows(result.rows[0])} in {first}, {result.rows[1]} in {other}")
     elif result.rows is not None and not result.reason:
-        lines.append(
-            f"{result.table}: {_rows(result.rows[0])} in both, but not the same ones (their checksums differ)"
-        )
+        both = f"{_rows(result.rows[0])} in {first} and in {other}"
+        lines.append(f"{result.table}: {both}, but not the same ones (their checksums differ)")
     lines += [
         f"  only {label} has the columns {', '.join(names)}; the others were compared"
         for label, names in zip(result.labels, result.only_columns, strict=True)

@@ -400,7 +400,7 @@ def test_a_comparison_names_both_sides():
     test = rows.test_rows_are_equal
     assert failure(test, "public.a", checks) == "public.a: 3 rows in local, 4 in dev"
     assert failure(test, "public.b", checks) == (
-        "public.b: 2 rows in both, but not the same ones (their checksums differ)"
+        "public.b: 2 rows in local and in dev, but not the same ones (their checksums differ)"
     )
     test("public.c", checks)
     assert failure(test, "public.d", checks) == "public.d: not compared: no"
