@@ -83,7 +83,9 @@ def test_rows_are_counted_or_summed_or_left_alone_as_the_settings_say(compared):
         found[rows] = compare(compared, "--dbdeploy-compare=dev,local")
     assert [found[rows].status for rows in ("none", "count", "checksum")] == [0, 0, 10]
     assert found["none"].gate("test_rows_are_equal")["outcome"] == "not_applicable"
-    assert "public.users: 2 rows in dev and in local" in found["checksum"].gate("test_rows_are_equal")["message"]
+    assert (
+        "public.users: 2 rows in dev and in local" in found["checksum"].gate("test_rows_are_equal")["message"]
+    )
     compared.sql("insert into users values (3, 'c')")
     compared.write("dbdeploy.yaml", settings.format("count"))
     more = compare(compared, "--dbdeploy-compare=dev,local")
