@@ -90,7 +90,9 @@ def differences(before: Snapshot, after: Snapshot, *, ignore_position: bool = Fa
         old, new = one.get(kind, {}), two.get(kind, {})
         if old == new or (kind, "*") in unknown:
             continue
-        differing = {name for name in old.keys() | new.keys() if _differ(old.get(name), new.get(name))}
+        differing = {name for name, was in old.items() if _differ(was, new.get(name))} | (
+            new.keys() - old.keys()
+        )
         placed = kind in ("column", "view column") and not ignore_position
         moved = _moved(old, new, differing) if placed else set()
         for name in sorted(differing | moved):

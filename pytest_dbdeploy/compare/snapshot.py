@@ -226,27 +226,31 @@ def _collect(
         for row in chunk:
             kind, found = known[row]
             named = objects.setdefault(kind, {})
-            not_compared.extend(
-                NotCompared(kind, name, "the catalogue has two objects of this name")
-                for name in named.keys() & found.keys()
-            )
+            if not named.keys().isdisjoint(found):
+                twice = named.keys() & found.keys()
+                why = "the catalogue has two objects of this name"
+                not_compared += [NotCompared(kind, name, why) for name in twice]
             named.update(found)
 
 
 def _learn(rows: list[str], known: Known) -> None:
     """Thousands of rows as one document take a third of the time that one a row would; all of them too much memory."""
+    alike: dict[tuple[Any, ...], Properties] = {}
     for text, row in zip(rows, json.loads(f"[{','.join(rows)}]"), strict=True):
         kind = row.pop("kind")
-        known[text] = kind, _columns(row) if "within" in row else {row.pop("name"): _properties(row)}
+        known[text] = kind, _columns(row, alike) if "within" in row else {row.pop("name"): _properties(row)}
 
 
-def _columns(row: dict[str, Any]) -> dict[str, Properties]:
-    """Those of one table or view, which has a list for each property. They are most of a snapshot."""
+def _columns(row: dict[str, Any], alike: dict[tuple[Any, ...], Properties]) -> dict[str, Properties]:
+    """Those of one table or view, which has a list for each property. They are most of a snapshot, and many are ``alike``."""
     within, names, more = (row.pop(key) for key in ("within", "name", "more"))
     found: dict[str, Properties] = {}
-    for position, (name, rare, *values) in enumerate(zip(names, more, *row.values(), strict=True), 1):
-        column = {key: value for key, value in zip(row, values, strict=True) if value is not None}
-        column["position"] = position
+    columns = zip(names, more, zip(*row.values(), strict=True), strict=True)
+    for position, (name, rare, values) in enumerate(columns, 1):
+        column = alike.get((position, values))
+        if column is None:
+            given = {key: value for key, value in zip(row, values, strict=True) if value is not None}
+            column = alike[position, values] = given | {"position": position}
         found[within + name] = {**column, **_properties(rare)} if rare else column
     return found
 
