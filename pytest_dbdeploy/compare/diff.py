@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -90,10 +90,12 @@ def differences(before: Snapshot, after: Snapshot, *, ignore_position: bool = Fa
         old, new = one.get(kind, {}), two.get(kind, {})
         if old == new or (kind, "*") in unknown:
             continue
-        moved = set() if ignore_position or kind not in ("column", "view column") else _moved(old, new)
-        for name in sorted(
-            moved.union(name for name in {*old, *new} if _differ(old.get(name), new.get(name)))
-        ):
+        differing = {name for name, was in old.items() if _differ(was, new.get(name))} | (
+            new.keys() - old.keys()
+        )
+        placed = kind in ("column", "view column") and not ignore_position
+        moved = _moved(old, new, differing) if placed else set()
+        for name in sorted(differing | moved):
             change = _compare(kind, name, old.get(name), new.get(name), name in moved)
             if change is not None and (kind, name) not in unknown:
                 found.append(change)
@@ -152,10 +154,12 @@ def _differ(one: object, two: object) -> bool:
     return one is not two and one != two
 
 
-def _moved(old: Mapping[str, Mapping[str, Any]], new: Mapping[str, Mapping[str, Any]]) -> set[str]:
+def _moved(
+    old: Mapping[str, Mapping[str, Any]], new: Mapping[str, Mapping[str, Any]], differing: Set[str]
+) -> set[str]:
     """Columns whose rank among the columns on both sides differs."""
     both = old.keys() & new.keys()
-    if all(old[name].get("position") == new[name].get("position") for name in both):
+    if all(old[name].get("position") == new[name].get("position") for name in both & differing):
         return set()
     ranks: list[dict[str, int]] = []
     for side in (old, new):

@@ -56,10 +56,10 @@ QUERIES = (
     "privileges",
     "setting",
 )
-"""One file ``db/sql/catalogue_<name>.sql`` each; each row is kind, name, and one column a property."""
+"""One file ``db/sql/catalogue_<name>.sql`` each; each row is kind, name, and one column a property (of columns: a table's in a row)."""
 
-Known = dict[str, tuple[str, str, Properties]]
-"""Rows that were read before, by their text: kind, name, properties. Threads may share one."""
+Known = dict[str, tuple[str, dict[str, Properties]]]
+"""Rows that were read before, by their text: kind, then properties by name. Threads may share one."""
 
 _ATTEMPTS = 3
 _CHUNK = 2000
@@ -185,12 +185,19 @@ def _hidden(transport: Transport, scope: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
+def _absent(transport: Transport) -> set[str]:
+    """The queries that would find nothing."""
+    (names,) = transport.rows([query("catalogue_absent")], {})
+    return {json.loads(row)["name"] for row in names}
+
+
 def _read(
     transport: Transport, scope: Mapping[str, Any], hidden: Mapping[str, str], known: Known
 ) -> Snapshot:
     objects: dict[str, dict[str, Properties]] = {}
     not_compared = [NotCompared(name.replace("_", " "), "*", why) for name, why in hidden.items()]
-    names = [name for name in (*QUERIES, "not_compared") if name not in hidden]
+    left_out = hidden or _absent(transport)  # what finds the absent reads all the catalogues
+    names = [name for name in (*QUERIES, "not_compared") if name not in left_out]
     statements = [query(f"catalogue_{name}") for name in names]
     parameters = _parameters(transport, scope)
     with closing(transport.rows(statements, parameters)) as results:
@@ -217,24 +224,43 @@ def _collect(
         chunk = rows[start : start + _CHUNK]
         _learn([row for row in chunk if row not in known], known)
         for row in chunk:
-            kind, name, properties = known[row]
+            kind, found = known[row]
             named = objects.setdefault(kind, {})
-            if name in named:
-                not_compared.append(NotCompared(kind, name, "the catalogue has two objects of this name"))
-            named[name] = properties
+            if not named.keys().isdisjoint(found):
+                twice = named.keys() & found.keys()
+                why = "the catalogue has two objects of this name"
+                not_compared += [NotCompared(kind, name, why) for name in twice]
+            named.update(found)
 
 
 def _learn(rows: list[str], known: Known) -> None:
     """Thousands of rows as one document take a third of the time that one a row would; all of them too much memory."""
+    alike: dict[tuple[Any, ...], Properties] = {}
     for text, row in zip(rows, json.loads(f"[{','.join(rows)}]"), strict=True):
-        kind, name = row.pop("kind"), row.pop("name")
-        if "more" in row:
-            row |= row.pop("more") or {}
-        found = {column: value for column, value in row.items() if value is not None and value != []}
-        for column in _ACLS:
-            if column in row:
-                _settle_privileges(column.removesuffix("acl"), found)
-        known[text] = kind, name, found
+        kind = row.pop("kind")
+        known[text] = kind, _columns(row, alike) if "within" in row else {row.pop("name"): _properties(row)}
+
+
+def _columns(row: dict[str, Any], alike: dict[tuple[Any, ...], Properties]) -> dict[str, Properties]:
+    """Those of one table or view, which has a list for each property. They are most of a snapshot, and many are ``alike``."""
+    within, names, more = (row.pop(key) for key in ("within", "name", "more"))
+    found: dict[str, Properties] = {}
+    columns = zip(names, more, zip(*row.values(), strict=True), strict=True)
+    for position, (name, rare, values) in enumerate(columns, 1):
+        column = alike.get((position, values))
+        if column is None:
+            given = {key: value for key, value in zip(row, values, strict=True) if value is not None}
+            column = alike[position, values] = given | {"position": position}
+        found[within + name] = {**column, **_properties(rare)} if rare else column
+    return found
+
+
+def _properties(row: dict[str, Any]) -> Properties:
+    found = {column: value for column, value in row.items() if value is not None and value != []}
+    for column in _ACLS:
+        if column in row:
+            _settle_privileges(column.removesuffix("acl"), found)
+    return found
 
 
 def _settle_privileges(prefix: str, found: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ from psycopg import pq, sql
 from psycopg.rows import tuple_row
 
 # What decides how the server prints expressions and definitions; jit would cost more than these queries, and so would looking
-# for another order of their joins than the one that they are written in.
+# for another order of their joins than the one that they are written in, or sorting all columns on disk.
 PINNED: LiteralString = """
 set local search_path = pg_catalog, pg_temp;
 set local timezone = 'UTC';
@@ -28,6 +28,7 @@ set local bytea_output = 'hex';
 set local lc_monetary = 'C';
 set local quote_all_identifiers = off;
 set local jit = off;
+set local work_mem = '64MB';
 set local join_collapse_limit = 1;
 set local from_collapse_limit = 1
 """

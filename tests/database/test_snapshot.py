@@ -57,6 +57,60 @@ def test_what_postgresql_makes_by_itself_is_not_listed_twice(rich):
     assert "public.events_2024.touch_events" not in objects["trigger"]
 
 
+def test_a_plain_index_is_written_as_postgresql_writes_it(empty):
+    types = [
+        "int",
+        "text",
+        "varchar(9)",
+        "char(9)",
+        "name",
+        "uuid",
+        "timestamptz",
+        "numeric",
+        "int[]",
+        "mood",
+        "short",
+        "period",
+    ]
+    empty.execute(
+        """
+        create type mood as enum ('good', 'bad'); create domain short as varchar(3); create type period as range (subtype = date);
+        create operator class of_ints for type int using btree as
+            operator 1 <, operator 2 <=, operator 3 =, operator 4 >=, operator 5 >, function 1 btint4cmp(int, int);
+        create table grown (gone int, "Old" int, b text collate "C") partition by range ("Old");
+        alter table grown drop gone, add d int; alter table grown rename "Old" to "New ""x"" y";
+        create table grown_1 partition of grown for values from (0) to (9);
+        create index on grown (d); create unique index on grown ("New ""x"" y", d desc);
+        create index on grown_1 (d, b collate "POSIX"); create index on grown_1 using hash (d);
+        """
+    )
+    columns = [f"c{number}" for number in range(len(types))]
+    empty.execute(f"create table t ({', '.join(map(' '.join, zip(columns, types, strict=True)))})")
+    for column in columns:
+        for order in ("", "desc", "desc nulls last", "nulls first", "asc nulls last"):
+            empty.execute(f"create index on t ({column} {order})")
+        empty.execute(f"create unique index on t ({column}, c0 desc) where c0 > 1 and {column} is not null")
+        empty.execute(f"create index on t (c0) include ({column})")
+    empty.execute(
+        """
+        create index on t (c1 collate "C"); create index on t (c2 collate "C", c1 desc); create index on t (c1 text_pattern_ops);
+        create index on t (c2 varchar_ops, c2 text_pattern_ops, c2 bpchar_ops); create index on t (c2 bpchar_ops);
+        create index on t (c0 of_ints); create index on t (c0, (c0 + 1)); create index on t (lower(c1));
+        create index on t (c0) with (fillfactor = 50); create unique index on t (c0) nulls not distinct;
+        """
+    )
+    with empty.transaction():
+        empty.execute("set local search_path = pg_catalog, pg_temp")
+        rows = empty.execute(
+            "select format('public.%I', relname), pg_get_indexdef(oid) from pg_class "
+            "where relkind in ('i', 'I') and relnamespace = 'public'::regnamespace"
+        )
+        expected = dict(rows.fetchall())
+    found = read_snapshot(empty).objects["index"]
+    assert len(expected) > 90
+    assert {name: index["definition"] for name, index in found.items()} == expected
+
+
 def test_no_secret_is_in_a_snapshot(rich):
     assert "hush" not in repr(read_snapshot(rich))
 

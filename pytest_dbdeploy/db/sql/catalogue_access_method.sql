@@ -8,4 +8,4 @@ from pg_am a
 left join pg_description d on d.classoid = 'pg_am'::regclass and d.objoid = a.oid
 where %(everything)s
   and a.oid >= 16384  -- the first oid of a user's object
-  and not exists (select from pg_depend e where e.classid = 'pg_am'::regclass and e.objid = a.oid and e.deptype = 'e')
+  and a.oid not in (select e.objid from pg_depend e where e.refclassid = 'pg_extension'::regclass and e.classid = 'pg_am'::regclass and e.deptype = 'e')

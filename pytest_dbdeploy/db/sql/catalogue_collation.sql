@@ -14,4 +14,4 @@ cross join lateral to_jsonb(c) as j
 join pg_namespace n on n.oid = c.collnamespace
 left join pg_description d on d.classoid = 'pg_collation'::regclass and d.objoid = c.oid
 where c.collnamespace = any (%(namespaces)s::oid[])
-  and not exists (select from pg_depend e where e.classid = 'pg_collation'::regclass and e.objid = c.oid and e.deptype = 'e')
+  and c.oid not in (select e.objid from pg_depend e where e.refclassid = 'pg_extension'::regclass and e.classid = 'pg_collation'::regclass and e.deptype = 'e')

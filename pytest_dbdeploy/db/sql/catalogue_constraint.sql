@@ -26,9 +26,11 @@ join pg_namespace n on n.oid = c.relnamespace
 left join pg_class x on x.oid = k.conindid and k.contype in ('p', 'u', 'x')
 left join pg_index i on i.indexrelid = x.oid
 left join pg_tablespace space on space.oid = x.reltablespace
-left join pg_inherits inh on inh.inhrelid = x.oid
-left join pg_class p on p.oid = inh.inhparent
-left join pg_namespace pn on pn.oid = p.relnamespace
+left join (
+    pg_inherits inh
+    join pg_class p on p.oid = inh.inhparent
+    join pg_namespace pn on pn.oid = p.relnamespace
+) on inh.inhrelid = x.oid
 left join pg_description xd on xd.classoid = 'pg_class'::regclass and xd.objoid = x.oid and xd.objsubid = 0
 left join (
     select e.objid, array_agg(quote_ident(ext.extname) order by ext.extname) as extensions
@@ -41,4 +43,4 @@ left join pg_description d on d.classoid = 'pg_constraint'::regclass and d.objoi
 where k.contype in ('p', 'u', 'c', 'f', 'x')
   and not (k.contype = 'f' and k.conparentid <> 0)
   and c.relnamespace = any (%(namespaces)s::oid[])
-  and not exists (select from pg_depend e where e.classid = 'pg_class'::regclass and e.objid = c.oid and e.deptype = 'e')
+  and c.oid not in (select e.objid from pg_depend e where e.refclassid = 'pg_extension'::regclass and e.classid = 'pg_class'::regclass and e.deptype = 'e')

@@ -11,4 +11,4 @@ from pg_conversion c
 join pg_namespace n on n.oid = c.connamespace
 left join pg_description d on d.classoid = 'pg_conversion'::regclass and d.objoid = c.oid
 where c.connamespace = any (%(namespaces)s::oid[])
-  and not exists (select from pg_depend e where e.classid = 'pg_conversion'::regclass and e.objid = c.oid and e.deptype = 'e')
+  and c.oid not in (select e.objid from pg_depend e where e.refclassid = 'pg_extension'::regclass and e.classid = 'pg_conversion'::regclass and e.deptype = 'e')

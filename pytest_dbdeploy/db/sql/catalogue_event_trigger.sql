@@ -10,4 +10,4 @@ select 'event trigger' as kind,
 from pg_event_trigger t
 left join pg_description d on d.classoid = 'pg_event_trigger'::regclass and d.objoid = t.oid
 where %(everything)s
-  and not exists (select from pg_depend e where e.classid = 'pg_event_trigger'::regclass and e.objid = t.oid and e.deptype = 'e')
+  and t.oid not in (select e.objid from pg_depend e where e.refclassid = 'pg_extension'::regclass and e.classid = 'pg_event_trigger'::regclass and e.deptype = 'e')

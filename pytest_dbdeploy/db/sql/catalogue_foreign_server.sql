@@ -19,7 +19,7 @@ select 'foreign data wrapper' as kind,
 from pg_foreign_data_wrapper w
 left join pg_description d on d.classoid = 'pg_foreign_data_wrapper'::regclass and d.objoid = w.oid
 where %(everything)s
-  and not exists (select from pg_depend e where e.classid = 'pg_foreign_data_wrapper'::regclass and e.objid = w.oid and e.deptype = 'e')
+  and w.oid not in (select e.objid from pg_depend e where e.refclassid = 'pg_extension'::regclass and e.classid = 'pg_foreign_data_wrapper'::regclass and e.deptype = 'e')
 union all
 select 'foreign server', quote_ident(s.srvname), quote_ident(w.fdwname), null, null, s.srvtype, s.srvversion,
        array(
@@ -36,4 +36,4 @@ from pg_foreign_server s
 join pg_foreign_data_wrapper w on w.oid = s.srvfdw
 left join pg_description d on d.classoid = 'pg_foreign_server'::regclass and d.objoid = s.oid
 where %(everything)s
-  and not exists (select from pg_depend e where e.classid = 'pg_foreign_server'::regclass and e.objid = s.oid and e.deptype = 'e')
+  and s.oid not in (select e.objid from pg_depend e where e.refclassid = 'pg_extension'::regclass and e.classid = 'pg_foreign_server'::regclass and e.deptype = 'e')

@@ -16,4 +16,4 @@ join pg_namespace n on n.oid = o.oprnamespace
 left join pg_description d on d.classoid = 'pg_operator'::regclass and d.objoid = o.oid
 where o.oprnamespace = any (%(namespaces)s::oid[])
   and o.oprcode <> 0
-  and not exists (select from pg_depend e where e.classid = 'pg_operator'::regclass and e.objid = o.oid and e.deptype = 'e')
+  and o.oid not in (select e.objid from pg_depend e where e.refclassid = 'pg_extension'::regclass and e.classid = 'pg_operator'::regclass and e.deptype = 'e')

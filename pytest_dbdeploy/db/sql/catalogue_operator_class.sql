@@ -36,7 +36,7 @@ join pg_opfamily f on f.oid = c.opcfamily
 join pg_namespace fn on fn.oid = f.opfnamespace
 left join pg_description d on d.classoid = 'pg_opclass'::regclass and d.objoid = c.oid
 where c.opcnamespace = any (%(namespaces)s::oid[])
-  and not exists (select from pg_depend e where e.classid = 'pg_opclass'::regclass and e.objid = c.oid and e.deptype = 'e')
+  and c.oid not in (select e.objid from pg_depend e where e.refclassid = 'pg_extension'::regclass and e.classid = 'pg_opclass'::regclass and e.deptype = 'e')
 union all
 select 'operator family',
        quote_ident(n.nspname) || '.' || quote_ident(f.opfname) || ' USING ' || quote_ident(am.amname),
@@ -50,4 +50,4 @@ join pg_namespace n on n.oid = f.opfnamespace
 join pg_am am on am.oid = f.opfmethod
 left join pg_description d on d.classoid = 'pg_opfamily'::regclass and d.objoid = f.oid
 where f.opfnamespace = any (%(namespaces)s::oid[])
-  and not exists (select from pg_depend e where e.classid = 'pg_opfamily'::regclass and e.objid = f.oid and e.deptype = 'e')
+  and f.oid not in (select e.objid from pg_depend e where e.refclassid = 'pg_extension'::regclass and e.classid = 'pg_opfamily'::regclass and e.deptype = 'e')

@@ -16,4 +16,4 @@ join pg_class c on c.oid = p.polrelid
 join pg_namespace n on n.oid = c.relnamespace
 left join pg_description d on d.classoid = 'pg_policy'::regclass and d.objoid = p.oid
 where c.relnamespace = any (%(namespaces)s::oid[])
-  and not exists (select from pg_depend e where e.classid = 'pg_class'::regclass and e.objid = c.oid and e.deptype = 'e')
+  and c.oid not in (select e.objid from pg_depend e where e.refclassid = 'pg_extension'::regclass and e.classid = 'pg_class'::regclass and e.deptype = 'e')

@@ -25,7 +25,7 @@ where %(everything)s
   and o.acl is not null
   and i.schema is distinct from 'information_schema'  -- initdb does not write down what it grants there
   and (o.oid < 16384 or exists (
-      select from pg_depend e where e.classid = o.classid and e.objid = o.oid and e.deptype = 'e'))
+      select from pg_depend e where e.classid = o.classid and e.objid = o.oid and e.refclassid = 'pg_extension'::regclass and e.deptype = 'e'))
   and array(select a::text from unnest(o.acl) as a order by 1)
       <> array(select a::text from unnest(coalesce(
              p.initprivs, case when o.sub = 0 then acldefault(o.type, o.owner) end)) as a order by 1)

@@ -26,4 +26,4 @@ select 'publication' as kind,
 from pg_publication p
 left join pg_description d on d.classoid = 'pg_publication'::regclass and d.objoid = p.oid
 where %(everything)s
-  and not exists (select from pg_depend e where e.classid = 'pg_publication'::regclass and e.objid = p.oid and e.deptype = 'e')
+  and p.oid not in (select e.objid from pg_depend e where e.refclassid = 'pg_extension'::regclass and e.classid = 'pg_publication'::regclass and e.deptype = 'e')

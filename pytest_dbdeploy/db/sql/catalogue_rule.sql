@@ -10,4 +10,4 @@ join pg_namespace n on n.oid = c.relnamespace
 left join pg_description d on d.classoid = 'pg_rewrite'::regclass and d.objoid = r.oid
 where r.rulename <> '_RETURN'
   and c.relnamespace = any (%(namespaces)s::oid[])
-  and not exists (select from pg_depend e where e.classid = 'pg_class'::regclass and e.objid = c.oid and e.deptype = 'e')
+  and c.oid not in (select e.objid from pg_depend e where e.refclassid = 'pg_extension'::regclass and e.classid = 'pg_class'::regclass and e.deptype = 'e')

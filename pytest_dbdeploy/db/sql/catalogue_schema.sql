@@ -8,4 +8,4 @@ select 'schema' as kind,
 from pg_namespace n
 left join pg_description d on d.classoid = 'pg_namespace'::regclass and d.objoid = n.oid
 where n.oid = any (%(namespaces)s::oid[])
-  and not exists (select from pg_depend e where e.classid = 'pg_namespace'::regclass and e.objid = n.oid and e.deptype = 'e')
+  and n.oid not in (select e.objid from pg_depend e where e.refclassid = 'pg_extension'::regclass and e.classid = 'pg_namespace'::regclass and e.deptype = 'e')

@@ -12,4 +12,4 @@ join pg_class c on c.oid = s.stxrelid
 join pg_namespace tn on tn.oid = c.relnamespace
 left join pg_description d on d.classoid = 'pg_statistic_ext'::regclass and d.objoid = s.oid
 where s.stxnamespace = any (%(namespaces)s::oid[])
-  and not exists (select from pg_depend e where e.classid = 'pg_statistic_ext'::regclass and e.objid = s.oid and e.deptype = 'e')
+  and s.oid not in (select e.objid from pg_depend e where e.refclassid = 'pg_extension'::regclass and e.classid = 'pg_statistic_ext'::regclass and e.deptype = 'e')

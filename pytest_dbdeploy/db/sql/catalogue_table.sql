@@ -39,8 +39,9 @@ left join pg_type rt on rt.oid = c.reltype
 left join pg_class toast on toast.oid = c.reltoastrelid
 left join pg_am am on am.oid = c.relam
 left join pg_tablespace space on space.oid = c.reltablespace
-left join pg_index ri on c.relreplident = 'i' and ri.indrelid = c.oid and ri.indisreplident
-left join pg_class identity on identity.oid = ri.indexrelid
+left join (
+    pg_index ri join pg_class identity on identity.oid = ri.indexrelid
+) on c.relreplident = 'i' and ri.indrelid = c.oid and ri.indisreplident
 left join pg_foreign_table ft on ft.ftrelid = c.oid
 left join pg_foreign_server server on server.oid = ft.ftserver
 left join pg_description d on d.classoid = 'pg_class'::regclass and d.objoid = c.oid and d.objsubid = 0
@@ -55,4 +56,4 @@ left join (
 ) parents on parents.inhrelid = c.oid
 where c.relkind in ('r', 'p', 'f')
   and c.relnamespace = any (%(namespaces)s::oid[])
-  and not exists (select from pg_depend e where e.classid = 'pg_class'::regclass and e.objid = c.oid and e.deptype = 'e')
+  and c.oid not in (select e.objid from pg_depend e where e.refclassid = 'pg_extension'::regclass and e.classid = 'pg_class'::regclass and e.deptype = 'e')

@@ -35,4 +35,4 @@ from (
 join pg_namespace n on n.oid = o.namespace
 left join pg_description d on d.classoid = o.classid and d.objoid = o.oid
 where o.namespace = any (%(namespaces)s::oid[])
-  and not exists (select from pg_depend e where e.classid = o.classid and e.objid = o.oid and e.deptype = 'e')
+  and not exists (select from pg_depend e where e.classid = o.classid and e.objid = o.oid and e.refclassid = 'pg_extension'::regclass and e.deptype = 'e')

@@ -21,5 +21,5 @@ left join pg_description d on d.classoid = 'pg_trigger'::regclass and d.objoid =
 where not g.tgisinternal
   and (parent.oid is null or parent.tgenabled <> g.tgenabled)
   and c.relnamespace = any (%(namespaces)s::oid[])
-  and not exists (select from pg_depend e where e.classid = 'pg_class'::regclass and e.objid = c.oid and e.deptype = 'e')
-  and not exists (select from pg_depend e where e.classid = 'pg_trigger'::regclass and e.objid = g.oid and e.deptype = 'e')
+  and c.oid not in (select e.objid from pg_depend e where e.refclassid = 'pg_extension'::regclass and e.classid = 'pg_class'::regclass and e.deptype = 'e')
+  and g.oid not in (select e.objid from pg_depend e where e.refclassid = 'pg_extension'::regclass and e.classid = 'pg_trigger'::regclass and e.deptype = 'e')

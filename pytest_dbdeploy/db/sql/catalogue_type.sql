@@ -75,4 +75,4 @@ left join pg_description d on d.classoid = 'pg_type'::regclass and d.objoid = t.
 where t.typnamespace = any (%(namespaces)s::oid[])
   and t.typisdefined
   and (t.typtype in ('e', 'd', 'r') or (t.typtype = 'c' and c.relkind = 'c'))
-  and not exists (select from pg_depend e where e.classid = 'pg_type'::regclass and e.objid = t.oid and e.deptype = 'e')
+  and t.oid not in (select e.objid from pg_depend e where e.refclassid = 'pg_extension'::regclass and e.classid = 'pg_type'::regclass and e.deptype = 'e')
