@@ -27,6 +27,8 @@ T = TypeVar("T")
 SAMPLES = 20
 _ROWS_A_BUCKET = 32
 _FIRST_BUCKETS = 1024  # of hashes; what is counted for each of them stays in a processor's cache
+_BYTES_A_RANGE = 2048
+_FEWEST_RANGES = 4096
 _MOST_ROWS = 1_000_000  # in buckets that differ
 _MOST_CODES = 100_000
 _UNEVEN = 50_000  # rows in one range of keys
@@ -58,6 +60,7 @@ class Pair:
         relations = first.catalogue.relations[name], other.catalogue.relations[name]
         rules = Rules.between(first.catalogue, other.catalogue, equality)
         self.tables = _tables(relations, rules)
+        self.ranges = _ranges(max(relation.size for relation in relations))
         self.one_way = all(table.strict == table.exact for table in self.tables)  # to write equal values
         self.only_columns = _only_columns(*relations), _only_columns(*reversed(relations))
         self.result = TableResult(
@@ -180,7 +183,7 @@ class Pair:
         """Buckets are ranges of the keys of both sides."""
         ends = [end for found in self._both(digest.key_range, "ends") if found for end in found]
         span = max(ends) - min(ends) if ends else 0
-        self._set(shift=max(0, span.bit_length() - digest.MANY.bit_length() + 1))
+        self._set(shift=max(0, span.bit_length() - self.ranges.bit_length() + 1))
 
     def _set(self, **changes: object) -> None:
         a, b = self.tables
@@ -277,6 +280,12 @@ def _key(relations: tuple[Relation, Relation], common: set[str]) -> tuple[str, .
 def _only_columns(mine: Relation, other: Relation) -> tuple[str, ...]:
     names = {column.name for column in other.columns}
     return tuple(column.name for column in mine.columns if column.name not in names)
+
+
+def _ranges(size: int) -> int:
+    """Into how many ranges the keys of a table of ``size`` bytes are divided; 0: nobody has looked yet, it may be any."""
+    wanted = 1 << (size // _BYTES_A_RANGE).bit_length()
+    return min(digest.MANY, max(_FEWEST_RANGES, wanted)) if size else digest.MANY
 
 
 def _buckets_of_hashes(rows: int) -> int:
