@@ -18,7 +18,10 @@ from .relations import Column
 from .rendering import order, row_hash, shown
 
 Connection = psycopg.Connection[Any]
-MANY = 1 << 17  # buckets at most
+MANY = 1 << 18  # buckets at most
+# What stands in front of it is computed once a row, and a group by it is taken for 200 groups: without this the planner expects a
+# group for each key, and sorts all rows. A plain 0 would do that too, but keep parallel workers away.
+_FENCE = sql.SQL("offset bigint '0'")
 
 _BUCKET = struct.Struct("!qqq")
 _ENTRY = struct.Struct("!qq")
@@ -48,7 +51,7 @@ class Table:
     """One side of a pair. ``only``: without the rows of inheriting tables. ``columns`` and ``fields``: the common ones, same order.
 
     ``key``: the columns by which a row is found again, none: only its contents do. ``by_range``: the key is an integer, and
-    buckets are ranges of it, each of 2 ** ``shift`` keys; else they are made of the key's hash.
+    buckets are ranges of it, each of 2 ** ``shift`` keys; else there are ``buckets`` (a power of two) of the key's hash.
     """
 
     name: str
@@ -59,6 +62,7 @@ class Table:
     key: tuple[Column, ...]
     by_range: bool = False
     shift: int = 0
+    buckets: int = 1
 
     @property
     def source(self) -> sql.Composable:
@@ -79,21 +83,22 @@ class Table:
         places = [self.columns.index(column) for column in self.key]
         return row_hash([field for place in places for field in self.exact[place]])
 
+    @property
+    def bucket(self) -> sql.Composable:
+        if self.by_range:
+            return sql.SQL("({} >> {})").format(self.code, sql.Literal(self.shift))
+        if self.buckets == 1:
+            return sql.SQL("bigint '0'")
+        return sql.SQL("({} & {})").format(self.code, sql.Literal(self.buckets - 1))
+
 
 def count(conn: Connection, table: Table) -> int:
     """Rows of the table, exactly."""
     return int(_one(conn, sql.SQL("select count(*) from {}").format(table.source))[0])
 
 
-def whole(conn: Connection, table: Table, *, exact: bool) -> tuple[int, str]:
-    """(rows, digest)."""
-    statement = sql.SQL("select count(*), coalesce(sum({}), 0)::text from {}")
-    rows, digest = _one(conn, statement.format(table.hash(exact=exact), table.source))
-    return rows, digest
-
-
 def wholes(conn: Connection, tables: Sequence[Table], *, counted: bool) -> list[tuple[int, str]]:
-    """``whole`` of several tables, in one statement; ``counted``: without digests."""
+    """(rows, digest) of several tables, in one statement; ``counted``: without digests."""
     one = sql.SQL("select {} as n, count(*), {} from {}")
     digest = sql.SQL("coalesce(sum({}), 0)::text")
     parts = [
@@ -116,17 +121,15 @@ def key_range(conn: Connection, table: Table) -> tuple[int, int] | None:
     return None if least is None else (least, greatest)
 
 
-def buckets(conn: Connection, table: Table, number: int, *, exact: bool) -> Buckets:
-    """Digests of at most ``number`` (a power of two; ranges are as many as they are) buckets of rows."""
-    # The planner takes each key for a group of its own and would sort them all, in one process.
-    conn.execute("set local enable_sort = off; set local parallel_tuple_cost = 0")
+def buckets(conn: Connection, table: Table, *, exact: bool) -> Buckets:
+    """Digests of the table's buckets."""
     statement = sql.SQL(
         "select coalesce(sum(n), 0)::bigint, "
-        "string_agg(int8send(b) || int8send(n) || int8send(mod(h, 9223372036854775807)::bigint), ''::bytea order by b) "
-        "from (select {bucket} as b, count(*) as n, sum({hash}) as h from {source} group by 1) buckets"
-    )
-    hash_ = table.hash(exact=exact)
-    rows, sums = _one(conn, statement.format(bucket=_bucket(table, number), hash=hash_, source=table.source))
+        "string_agg(int8send(b) || int8send(n) || int8send(mod(h, 9223372036854775807)::bigint), ''::bytea) from "
+        "(select b, count(*) as n, sum(h) as h from (select {bucket} as b, {hash} as h from {source} {fence}) found "
+        "group by b order by b) buckets"
+    ).format(bucket=table.bucket, hash=table.hash(exact=exact), source=table.source, fence=_FENCE)
+    rows, sums = _one(conn, statement)
     return Buckets(rows, sums or b"")
 
 
@@ -151,7 +154,7 @@ def differing(a: Buckets, b: Buckets) -> Iterator[tuple[int, int]]:
 
 
 def rows_of_buckets(
-    conn: Connection, table: Table, number: int, wanted: Sequence[int], *, few: bool
+    conn: Connection, table: Table, wanted: Sequence[int], *, few: bool
 ) -> Iterator[tuple[int, bytes]]:
     """For each bucket of ``wanted`` that is not empty: its rows' (code, strict hash), 16 bytes each; see ``entries``.
 
@@ -163,7 +166,7 @@ def rows_of_buckets(
         conn.execute("set local enable_seqscan = off")
         rows = sql.SQL(
             "(select b, t.code, t.hash from unnest({array}::bigint[]) b cross join lateral (select {code} as code, {hash} as hash "
-            "from {source} where t.{key} between b << {shift} and (b << {shift}) | ((1::bigint << {shift}) - 1) offset 0) t)"
+            "from {source} where t.{key} between b << {shift} and (b << {shift}) | ((1::bigint << {shift}) - 1) {fence}) t)"
         ).format(
             array=array,
             shift=sql.Literal(table.shift),
@@ -171,11 +174,14 @@ def rows_of_buckets(
             hash=hash_,
             source=table.source,
             key=sql.Identifier(table.key[0].name),
+            fence=_FENCE,
         )
     else:
         rows = sql.SQL(
-            "(select {bucket} as b, {code} as code, {hash} as hash from {source} where {bucket} = any({array}::bigint[]) offset 0)"
-        ).format(bucket=_bucket(table, number), array=array, code=table.code, hash=hash_, source=table.source)
+            "(select {bucket} as b, {code} as code, {hash} as hash from {source} where {bucket} = any({array}::bigint[]) {fence})"
+        ).format(
+            bucket=table.bucket, array=array, code=table.code, hash=hash_, source=table.source, fence=_FENCE
+        )
     if not table.key:  # a row that is there a million times is one entry
         rows = sql.SQL("(select b, code, count(*) as hash from {} found group by 1, 2)").format(rows)
     statement = sql.SQL(
@@ -227,12 +233,6 @@ def _with_code(table: Table, codes: Sequence[int]) -> sql.Composable:
     # A cast would keep the key's index from being used.
     code = sql.SQL("t.{}").format(sql.Identifier(table.key[0].name)) if table.by_range else table.code
     return sql.SQL("{} = any({}::bigint[])").format(code, sql.Literal(list(codes)))
-
-
-def _bucket(table: Table, number: int) -> sql.Composable:
-    if table.by_range:
-        return sql.SQL("({} >> {})").format(table.code, sql.Literal(table.shift))
-    return sql.SQL("({} & {})").format(table.code, sql.Literal(number - 1))
 
 
 def _decoded(values: Sequence[bytes | None]) -> tuple[str | None, ...]:

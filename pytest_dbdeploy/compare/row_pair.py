@@ -1,7 +1,9 @@
 """One table in two databases: digests of all rows; where they differ, which rows, and in which columns.
 
-The cost is bounded: the servers make digests of all rows, then of buckets of them, then of the rows of those buckets that
-differ, at most ``_MOST_ROWS``; values are fetched of ``SAMPLES`` rows.
+The cost is bounded: the servers read all rows once and make digests of buckets of them, then of the rows of those buckets that
+differ, at most ``_MOST_ROWS``; values are fetched of ``SAMPLES`` rows. Where an integer is the key buckets are ranges of it, which
+cost little as neighbours are read together, and are found again by its index. Buckets of hashes are dear when they are many: there
+are few at first, and all rows are read once more when too many of them differ.
 """
 
 from __future__ import annotations
@@ -24,6 +26,9 @@ from .row_result import DifferingRow, TableResult, Verdict
 T = TypeVar("T")
 SAMPLES = 20
 _ROWS_A_BUCKET = 32
+_FIRST_BUCKETS = 1024  # of hashes; what is counted for each of them stays in a processor's cache
+_BYTES_A_RANGE = 2048
+_FEWEST_RANGES = 4096
 _MOST_ROWS = 1_000_000  # in buckets that differ
 _MOST_CODES = 100_000
 _UNEVEN = 50_000  # rows in one range of keys
@@ -55,6 +60,7 @@ class Pair:
         relations = first.catalogue.relations[name], other.catalogue.relations[name]
         rules = Rules.between(first.catalogue, other.catalogue, equality)
         self.tables = _tables(relations, rules)
+        self.ranges = _ranges(max(relation.size for relation in relations))
         self.one_way = all(table.strict == table.exact for table in self.tables)  # to write equal values
         self.only_columns = _only_columns(*relations), _only_columns(*reversed(relations))
         self.result = TableResult(
@@ -70,13 +76,16 @@ class Pair:
 
     def compared(self) -> TableResult:
         """Are the rows the same?"""
-        # Without groups, which would cost as much again: most tables are equal.
-        wholes = self._both(lambda conn, table: digest.whole(conn, table, exact=False), "whole")
-        rows = wholes[0][0], wholes[1][0]
-        if wholes[0] == wholes[1]:
+        if self.tables[0].by_range:
+            self._set_ranges()
+        elif self.tables[0].key:
+            self._set(buckets=_FIRST_BUCKETS)
+        found = self._buckets(exact=False, question="buckets")
+        rows = found[0].rows, found[1].rows
+        if found[0] == found[1]:
             return self._equal(rows)
         with _narrowing:
-            narrowed = self._narrowed(rows)
+            narrowed = self._narrowed(found)
         if narrowed is not None:
             return narrowed
         if self.one_way:
@@ -90,27 +99,21 @@ class Pair:
             )
         return replace(self.result, rows=rows)
 
-    def _narrowed(self, rows: tuple[int, int]) -> TableResult | None:
+    def _narrowed(self, found: tuple[Buckets, Buckets]) -> TableResult | None:
         """The rows that differ; None when no row does."""
-        number, found = digest.MANY, None
-        if self.tables[0].by_range and self._set_ranges():
-            found = self._buckets(number, exact=False)
-        if found is not None and any(size > _UNEVEN for _, size in digest.differing(*found)):
-            found = None  # a few keys far from the others leave all of these in one bucket
-        if found is None:
-            self._set(by_range=False)
-            number = min(digest.MANY, 1 << (max(rows) // _ROWS_A_BUCKET).bit_length())
-            found = self._buckets(number, exact=False)
+        rows = found[0].rows, found[1].rows
         differing = list(digest.differing(*found))
+        if self._too_big(differing, finer := _buckets_of_hashes(max(rows))):
+            self._set(by_range=False, buckets=finer)
+            found = self._buckets(exact=False)
+            differing = list(digest.differing(*found))
         wanted = _within(differing)
         if len(wanted) < len(differing) and not self.one_way:  # so many may be equal all the same
-            found = self._buckets(number, exact=True)
+            found = self._buckets(exact=True)
             differing = list(digest.differing(*found))
             wanted = _within(differing)
         few = len(wanted) * 4 < len(found[0])
-        blobs = self._both(
-            lambda conn, table: dict(digest.rows_of_buckets(conn, table, number, wanted, few=few))
-        )
+        blobs = self._both(lambda conn, table: dict(digest.rows_of_buckets(conn, table, wanted, few=few)))
         only_first, only_other, changed = Counter[int](), Counter[int](), list[int]()
         for bucket in wanted:
             a, b = (digest.entries(blob.get(bucket, b"")) for blob in blobs)
@@ -166,17 +169,21 @@ class Pair:
             tuple((names[i], a[i], b[i]) for i in places),
         )
 
-    def _buckets(self, number: int, *, exact: bool) -> tuple[Buckets, Buckets]:
-        return self._both(lambda conn, table: digest.buckets(conn, table, number, exact=exact))
+    def _too_big(self, differing: list[tuple[int, int]], finer: int) -> bool:
+        """Are there too many rows in buckets, that are fewer in each of ``finer`` buckets of hashes?"""
+        uneven = any(size > _UNEVEN for _, size in differing)
+        if self.tables[0].by_range:  # a few keys far from the others leave all of these in one bucket
+            return uneven
+        return finer > self.tables[0].buckets and (uneven or len(_within(differing)) < len(differing))
 
-    def _set_ranges(self) -> bool:
-        """Buckets are ranges of the keys of both sides; False when both tables are empty."""
-        ends = [end for found in self._both(digest.key_range) if found for end in found]
-        if not ends:
-            return False
-        shift = max(0, (max(ends) - min(ends)).bit_length() - digest.MANY.bit_length() + 1)
-        self._set(shift=shift)
-        return True
+    def _buckets(self, *, exact: bool, question: str = "") -> tuple[Buckets, Buckets]:
+        return self._both(lambda conn, table: digest.buckets(conn, table, exact=exact), question)
+
+    def _set_ranges(self) -> None:
+        """Buckets are ranges of the keys of both sides."""
+        ends = [end for found in self._both(digest.key_range, "ends") if found for end in found]
+        span = max(ends) - min(ends) if ends else 0
+        self._set(shift=max(0, span.bit_length() - self.ranges.bit_length() + 1))
 
     def _set(self, **changes: object) -> None:
         a, b = self.tables
@@ -273,6 +280,16 @@ def _key(relations: tuple[Relation, Relation], common: set[str]) -> tuple[str, .
 def _only_columns(mine: Relation, other: Relation) -> tuple[str, ...]:
     names = {column.name for column in other.columns}
     return tuple(column.name for column in mine.columns if column.name not in names)
+
+
+def _ranges(size: int) -> int:
+    """Into how many ranges the keys of a table of ``size`` bytes are divided; 0: nobody has looked yet, it may be any."""
+    wanted = 1 << (size // _BYTES_A_RANGE).bit_length()
+    return min(digest.MANY, max(_FEWEST_RANGES, wanted)) if size else digest.MANY
+
+
+def _buckets_of_hashes(rows: int) -> int:
+    return min(digest.MANY, 1 << (rows // _ROWS_A_BUCKET).bit_length())
 
 
 def _within(differing: list[tuple[int, int]]) -> list[int]:
