@@ -228,7 +228,9 @@ def row_hash(all_fields: list[sql.Composable]) -> sql.Composable:
     for start in range(0, len(all_fields), _MOST_FIELDS):
         before = [sql.SQL("{}::float8").format(hashed)] if start else []
         row = sql.SQL(", ").join([*before, *all_fields[start : start + _MOST_FIELDS]])
-        hashed = sql.SQL("hashfloat8extended(hash_record_extended(row({}), {})::float8, 0)").format(row, _SEED)
+        hashed = sql.SQL("hashfloat8extended(hash_record_extended(row({}), {})::float8, 0)").format(
+            row, _SEED
+        )
     return hashed
 
 
