@@ -22,6 +22,7 @@ from psycopg import sql
 from ..db.connect import KEEPALIVE, Connection, connect, unreachable
 from ..db.datadir import write_private
 from ..db.url import DatabaseUrl
+from ..db.watch import watched
 from ..errors import CloneError, DbDeployError, TargetError
 from ..secret import Secret, redactor
 from .hub_tables import import_tables
@@ -109,6 +110,7 @@ def open_hub(
     """Makes database ``hub`` on an embedded server of this machine, with one foreign server for each of ``databases``.
 
     ``server``: the server's superuser URL, or the sandbox. ``tables``: the databases' tables are there as foreign tables.
+    ``connect_timeout``: seconds; a database that goes silent is given up after about three times as many.
     TargetError when a database cannot be reached, or not from the hub; CloneError when the hub cannot be made. No secrets in them.
     """
     admin_url = server if isinstance(server, DatabaseUrl) else server.admin_url
@@ -124,8 +126,9 @@ def open_hub(
                 _prepare(conn)
                 for name, url in urls.items():
                     _create_server(conn, name, url, hub, connect_timeout)
-                    check(conn, name, url)
-                    notes += import_tables(conn, name) if tables else ()
+                    with watched(conn, url, connect_timeout=connect_timeout):
+                        check(conn, name, url)
+                        notes += import_tables(conn, name) if tables else ()
         except (psycopg.Error, OSError) as error:
             hub.close()
             text = redactor.redact(str(error).strip().splitlines()[0])

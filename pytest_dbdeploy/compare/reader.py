@@ -53,6 +53,7 @@ class Reader:
         self._idle: queue.LifoQueue[Connection] = queue.LifoQueue()
         self._more = threading.Semaphore(connections - 1)
         self._snapshot: str | None = None
+        self._lost: TargetError | None = None
         self._executor = ThreadPoolExecutor(connections, thread_name_prefix=f"compare-{label}")
 
     def __enter__(self) -> Self:
@@ -90,11 +91,16 @@ class Reader:
         return self._executor.submit(self._work, work)
 
     def _work(self, work: Callable[[Connection], T]) -> T:
+        if self._lost is not None:  # what ended the connection, not that it has ended
+            raise TargetError(self._lost.message, hint=self._lost.hint)
         try:
             with self._connection() as conn, self._watch(conn), conn.transaction(force_rollback=True):
                 return work(conn)
-        except psycopg.Error as error:
-            raise self.unreadable(error) from error
+        except (psycopg.Error, TargetError) as error:
+            told = error if isinstance(error, TargetError) else self.unreadable(error)
+            if any(conn.closed for conn in self._all):
+                self._lost = self._lost or told
+            raise told from error
 
     @contextlib.contextmanager
     def _connection(self) -> Iterator[Connection]:
@@ -143,4 +149,5 @@ class Reader:
                 "Use a role that may read every table in full: the owner, or one with pg_read_all_data and, "
                 "where row level security applies, BYPASSRLS."
             )
-        return TargetError(f"{self.label}: {(error.diag.message_primary or str(error)).strip()}", hint=hint)
+        message = error.diag.message_primary or str(error).strip().partition("\n")[0]
+        return TargetError(f"{self.label}: {message}", hint=hint)

@@ -199,7 +199,7 @@ def _trimmed(number: sql.Composable) -> sql.Composable:
 
 def _hashed(value: sql.Composable) -> tuple[sql.Composable, ...]:
     """What `=` calls equal has one hash. Where numbers are in it, 1 and 10000 differ in its last bits only, which a row's hash loses."""
-    last = sql.SQL("(hash_record_extended(row({}), 0) & 4294967295)").format(value)
+    last = sql.SQL("(hash_record_extended(row({}), {}) & 4294967295)").format(value, _SEED)
     return value, last
 
 
@@ -222,13 +222,17 @@ def row_hash(all_fields: list[sql.Composable]) -> sql.Composable:
 
     hash_record_extended is linear in the hashes of its columns: without the second hash around it, values that trade places
     between rows would leave the sum of the rows as it was. float8 is the cheapest way to bring (53 of) its bits through.
+    It counts null as 0, which is what the hash of a float's 0 is with seed 0: hence a seed, as big as hashes are.
     """
     hashed: sql.Composable = sql.SQL("0::bigint")
     for start in range(0, len(all_fields), _MOST_FIELDS):
         before = [sql.SQL("{}::float8").format(hashed)] if start else []
         row = sql.SQL(", ").join([*before, *all_fields[start : start + _MOST_FIELDS]])
-        hashed = sql.SQL("hashfloat8extended(hash_record_extended(row({}), 0)::float8, 0)").format(row)
+        hashed = sql.SQL("hashfloat8extended(hash_record_extended(row({}), {})::float8, 0)").format(
+            row, _SEED
+        )
     return hashed
 
 
+_SEED = sql.SQL("7046029254386353131")
 _MOST_FIELDS = 1600  # a row constructor takes 1664

@@ -140,9 +140,8 @@ def _copy(source: Path, target: Path) -> None:
         if done.returncode == 0:
             return
         shutil.rmtree(target, ignore_errors=True)
-    raise ServerError(
-        f"cannot copy {source} to {target}: {done.stderr.strip()}", hint="Check free disk space and rights."
-    )
+    why = done.stderr.strip().partition("\n")[0]  # one for each file, where the disk is full
+    raise ServerError(f"cannot copy {source} to {target}: {why}", hint="Check free disk space and rights.")
 
 
 def write_private(path: Path, text: str, *, owner: ServerUser | os.stat_result | None = None) -> None:

@@ -18,6 +18,7 @@ from ..model import (
     Change,
     Decision,
     ExitStatus,
+    GateOutcome,
     Level,
     LogPhase,
     NotCompared,
@@ -92,8 +93,8 @@ class CompareFlow(CommonFlow):
             self.record.notes += reading.notes()
             step.done("through the hub" if reading.hub else "over direct connections")
         with self.steps.step("schemas", "read schemas", LogPhase.PREFLIGHT) as step:
+            reading.check_schemas()
             snapshots = reading.snapshots()
-            reading.check_schemas(snapshots)
             counts = (str(sum(map(len, snapshot.objects.values()))) for snapshot in snapshots)
             step.done(f"{', '.join(counts)} objects")
         with self.steps.step("rows", "compare rows", LogPhase.PREFLIGHT) as step:
@@ -186,12 +187,15 @@ class CompareFlow(CommonFlow):
             self.record.decision = Decision(
                 Verdict.INCOMPLETE, (Reason("interrupted" if interrupted else "abandoned", why),)
             )
-            status = ExitStatus.INTERRUPTED if interrupted else ExitStatus.ABORTED
-            self._end(Outcome.INTERRUPTED if interrupted else Outcome.DIFFERENT, status)
+            if interrupted:
+                self._end(Outcome.INTERRUPTED, ExitStatus.INTERRUPTED)
+            else:  # by -x after a gate that failed, or by another plugin's error before any did
+                found = any(gate.outcome is GateOutcome.FAILED for gate in ledger.gates)
+                self._end(Outcome.DIFFERENT if found else Outcome.ABORTED, ExitStatus.ABORTED)
 
     def close(self, ledger: Ledger) -> None:
         if self._workspace is None:
             return
         if self.record.outcome is None:
-            self._end(Outcome.DIFFERENT, ExitStatus.ABORTED)
+            self._end(Outcome.ABORTED, ExitStatus.ABORTED)
         self.workspace.close(ledger.gates, log_to=None, finished=True)

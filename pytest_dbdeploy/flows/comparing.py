@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import psycopg
@@ -17,6 +17,7 @@ from ..db.server import EmbeddedServer
 from ..db.url import DatabaseUrl
 from ..db.watch import shut_down, watched
 from ..errors import DbDeployError, ServerError, TargetError
+from ..model import NotCompared
 from .workspace import Workspace, error_text
 
 _INTERRUPTIBLE_DBLINK = 17
@@ -26,13 +27,19 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One database. ``identity``: equal for two ways to one and the same database."""
+    """One database. ``identity``: equal for two ways to one and the same database. ``schemas``: plain names of all.
+
+    ``texts``: how it was created to hold texts. ``large_objects``: how many it has.
+    """
 
     label: str
     url: DatabaseUrl
     server_version: str
     standby: bool
     identity: tuple[Any, ...]
+    schemas: frozenset[str]
+    texts: str
+    large_objects: int
 
     def as_json(self) -> dict[str, Any]:
         """For schema-comparison.json."""
@@ -81,13 +88,25 @@ class Reading:
         with self.workspace.connect(url, "compare", read_only=True) as conn:
             try:
                 row = conn.execute(
-                    "select current_setting('server_version'), pg_is_in_recovery(), pg_postmaster_start_time()::text,"
-                    " (select oid::int8 from pg_database where datname = current_database())"
+                    "select current_setting('server_version'), pg_is_in_recovery(), array(select nspname::text from pg_namespace),"
+                    " pg_encoding_to_char(encoding) || ' with collation ' || datcollate || ' and character types ' || datctype,"
+                    " (select count(*) from pg_largeobject_metadata), pg_postmaster_start_time()::text, oid::int8"
+                    " from pg_database where datname = current_database()"
                 ).fetchone()
             except psycopg.Error as error:
                 raise TargetError(f"{label} cannot be read: {error.diag.message_primary or error}") from None
             assert row is not None
-            return Side(label, url, str(row[0]).split()[0], bool(row[1]), tuple(row[2:]))
+            version, standby, schemas, texts, large_objects, *identity = row
+            return Side(
+                label,
+                url,
+                version.split()[0],
+                standby,
+                tuple(identity),
+                frozenset(schemas),
+                texts,
+                large_objects,
+            )
 
     def _open_hub(self) -> Hub:
         try:
@@ -107,7 +126,18 @@ class Reading:
     def snapshots(self) -> list[Snapshot]:
         """Of each side in turn."""
         known: Known = {}
-        return self._of_each(lambda number: self._snapshot(number, known))
+        found = self._of_each(lambda number: self._snapshot(number, known))
+        unread = self._large_objects()
+        return [replace(one, not_compared=(*one.not_compared, *unread)) for one in found]
+
+    def _large_objects(self) -> list[NotCompared]:
+        """They are rows of no table and no schema; that their numbers differ is all that is known of them."""
+        compare = self.settings.compare
+        numbers = {side.large_objects for side in self.sides}
+        if len(numbers) == 1 or compare.rows == "none" or compare.schemas is not None:
+            return []
+        told = ", ".join(f"{side.large_objects} in {side.label}" for side in self.sides)
+        return [NotCompared("large object", "*", f"large objects are not compared, and there are {told}")]
 
     def _of_each(self, read: Callable[[int], T]) -> list[T]:
         with ThreadPoolExecutor(max_workers=len(self.sides)) as pool:
@@ -154,16 +184,20 @@ class Reading:
         schemas = self.settings.compare.schemas
         if schemas is not None:
             notes.append(f"compare.schemas: only {', '.join(schemas)}, and nothing that is in no schema")
+        if len({side.texts for side in self.sides}) > 1:
+            told = ", ".join(f"{side.label} is {side.texts}" for side in self.sides)
+            notes.append(f"what a database was created with is not compared: {told}")
+        if all(side.large_objects for side in self.sides) and not self._large_objects():
+            told = ", ".join(f"{side.large_objects} in {side.label}" for side in self.sides)
+            notes.append(f"large objects are not compared: {told}")
         if self.hub_error is not None:
             notes.append(f"compared over direct connections, without the hub: {self.hub_error}")
         return notes
 
-    def check_schemas(self, snapshots: Sequence[Snapshot]) -> None:
+    def check_schemas(self) -> None:
         """TargetError when ``compare.schemas`` names a schema that no side has: a misspelt one would compare nothing."""
-        there = {name for snapshot in snapshots for name in snapshot.objects.get("schema", {})}
         for schema in self.settings.compare.schemas or ():
-            quoted = '"' + schema.replace('"', '""') + '"'
-            if schema not in there and quoted not in there:
+            if not any(schema in side.schemas for side in self.sides):
                 raise TargetError(
                     f"compare.schemas: none of {', '.join(side.label for side in self.sides)} has a schema {schema}",
                     hint="Correct the name in dbdeploy.yaml; it is written without quotes.",

@@ -39,7 +39,7 @@ def _report(record: RunRecord) -> dict[str, Any]:
         "decision": _decision(record),
         "phases": record.phases.records(record.gates),
         "gates": [_gate(gate, record.samples) for gate in record.gates],
-        "changes": record.changes,
+        "changes": _changes(record),
         "notCompared": record.not_compared,
         "evidence": [_evidence(evidence, record.samples) for evidence in record.evidence],
         "rollback": _rollback(record),
@@ -51,6 +51,19 @@ def _report(record: RunRecord) -> dict[str, Any]:
         "nextCommands": record.next_commands,
         "findings": [_finding(finding, record.samples) for finding in record.findings],
     }
+
+
+def _changes(record: RunRecord) -> list[dict[str, Any]]:
+    """Of a comparison each with the names of the two databases that it lies between."""
+    found = record.comparison
+    if found is None:
+        return [as_json(change) for change in record.changes]
+    first = found.databases[0]["name"]
+    return [
+        as_json(change) | {"databases": [first, other]}
+        for other, changes in found.changes.items()
+        for change in changes
+    ]
 
 
 def write(record: RunRecord, artifacts: Artifacts) -> Path:

@@ -29,6 +29,7 @@ from pytest_dbdeploy.db.url import DatabaseUrl
 from pytest_dbdeploy.errors import CloneError, TargetError
 from pytest_dbdeploy.secret import Secret
 from tests import rich
+from tests.proxy import Proxy
 from tests.servers import RealServer, enterable_folder, execute, fetch, running
 
 
@@ -434,6 +435,26 @@ def test_a_hub_without_room_for_an_answer_is_an_error_that_says_so(postgres17, h
         with connect(hub.url, purpose="test", autocommit=True) as conn, pytest.raises(TargetError) as caught:
             read_snapshot(ThroughHub(conn, "target", name="dev"))
     assert caught.value.message.startswith("the catalogue of dev could not be read: temporary file size")
+
+
+@pytest.mark.parametrize("logins", [1, 2], ids=["at once", "after the login"])
+def test_a_way_to_the_database_that_is_silent_for_the_hub_is_given_up(logins, postgres17, hub_server):
+    """The first login is ours, which looks at the address before the hub does."""
+    target = postgres17.owner_database()
+    proxy = Proxy(target.port, 1 << 40, lambda: None)
+    try:
+        connect(replace(target, port=proxy.port), purpose="hub", read_only=True).close()
+        answer = (1 << 40) - proxy.left
+        proxy.left = logins * answer - 100  # within the last part of it, which is sent as a whole
+        started = time.monotonic()
+        with pytest.raises(TargetError) as caught:
+            open_hub(hub_server.url, {"dev": replace(target, port=proxy.port)}, connect_timeout=2)
+        assert time.monotonic() - started < 20
+    finally:
+        proxy.close()
+    assert proxy.ended.is_set()
+    assert "does not answer" in str(caught.value.hint)
+    assert fetch(hub_server.url, "select count(*) from pg_database where datname = 'hub'") == [(0,)]
 
 
 def test_a_database_that_stops_answering_in_the_middle_is_an_error(hub_server):

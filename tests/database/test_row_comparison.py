@@ -166,6 +166,32 @@ def test_a_changed_value_of_any_type_is_found_and_named(two, equality):
     ]
 
 
+ZEROS = {
+    "float4": "0", "float8": "0", "numeric": "NaN", "numeric(5,1)": "0", "int": "0", "bigint": "0", "bool": "f", "text": "",
+    "bytea": "", "interval": "0", "date": "2000-01-01", "time": "0:00", "inet": "0.0.0.0", "jsonb": "0", "float8[]": "{0}",
+    "numeric[]": "{0}", "numrange": "empty", "uuid": "00000000-0000-0000-0000-000000000000", "mood": "sad",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("equality", ["value", "text"])
+def test_a_value_whose_hash_is_nothing_is_not_null(two, equality):
+    """hashfloat8(0), as one, is 0: the hash that PostgreSQL takes for null."""
+    columns = ", ".join(f"c{n} {type_}" for n, type_ in enumerate(ZEROS))
+    values = ", ".join(f"'{value}'" for value in ZEROS.values())
+    tables = f"create table t (id int primary key, {columns}); insert into t select n, {values} from generate_series(0, 99) n;"
+    changes = "".join(f"update t set c{n} = null where id = {n};" for n in range(len(ZEROS)))
+    result = one(two(tables, tables + changes, common=OWN_TYPES), equality=equality)
+    assert [(row.key, [c[0] for c in row.columns]) for row in result.samples] == [
+        ((("id", str(n)),), [f"c{n}"]) for n in range(len(ZEROS))
+    ]
+
+
+@pytest.mark.parametrize("type_", ["float8[]", "numeric[]"])
+def test_a_zero_in_an_array_is_not_null(two, type_):
+    table = "create table t (id int primary key, v {}); insert into t values (1, '{}')"
+    assert one(two(table.format(type_, "{0}"), table.format(type_, "{NULL}"))).verdict == Verdict.DIFFERENT
+
+
 # -- what is equal, and what is not ----------------------------------------------------------------------------------
 
 

@@ -5,9 +5,10 @@ import os
 import signal
 import socket
 import subprocess
-import threading
 from dataclasses import replace
+from pathlib import Path
 
+import psycopg
 import pytest
 from psycopg import sql
 
@@ -17,6 +18,7 @@ from pytest_dbdeploy.db.datadir import server_environment
 from pytest_dbdeploy.errors import TargetError
 from pytest_dbdeploy.secret import Secret
 from tests import rich
+from tests.proxy import Proxy
 from tests.servers import enterable_folder, execute, fetch, running
 
 from .conftest import until
@@ -167,6 +169,50 @@ def test_what_the_comparison_does_not_know_is_never_equal_unless_the_settings_le
     assert (found["notCompared"], found["ignored"][0]["changes"]) == ([], 1)
 
 
+def test_a_schema_that_belongs_to_an_extension_is_a_schema_that_may_be_named(compared, postgres17):
+    for url in (compared.first, compared.other):
+        admin = postgres17.url.with_dbname(url.dbname)
+        execute(admin, "create schema own; create extension hstore; alter extension hstore add schema own")
+    compared.write("dbdeploy.yaml", "compare: {schemas: [own, public]}\n")
+    assert compare(compared, "--dbdeploy-compare=dev,local").ended == (0, "equal")
+
+
+def test_large_objects_are_not_compared_and_where_their_numbers_differ_that_is_no_pass(compared):
+    execute(compared.first, "select lo_create(0)")
+    result = compare(compared, "--dbdeploy-compare=dev,local")
+    assert result.ended == (10, "different")
+    message = result.gate("test_everything_was_compared")["message"]
+    assert "large objects are not compared, and there are 1 in dev, 0 in local" in message
+    execute(compared.other, "select lo_create(0)")
+    as_many = compare(compared, "--dbdeploy-compare=dev,local")
+    assert as_many.ended == (0, "equal")
+    assert "large objects are not compared: 1 in dev, 1 in local" in as_many.report["notes"]
+
+
+def test_another_encoding_is_said_to_be_there(compared, postgres17):
+    name = compared.other.dbname + "_latin"
+    postgres17.execute(
+        sql.SQL("create database {} owner {} encoding 'LATIN1' locale 'C' template template0").format(
+            sql.Identifier(name), sql.Identifier(compared.other.user)
+        )
+    )
+    result = compared.run(
+        "--dbdeploy-compare=dev,local",
+        DEV_POSTGRES_URL=compared.first.reveal(),
+        LOCAL_POSTGRES_URL=compared.other.with_dbname(name).reveal(),
+    )
+    (note,) = [note for note in result.report["notes"] if "was created with is not compared" in note]
+    assert "dev is UTF8 with collation" in note
+    assert "local is LATIN1 with collation C and character types C" in note
+
+
+def test_a_comparison_that_ends_early_is_different_only_if_a_difference_was_found(compared):
+    compared.sql("create view v as select 1 as one")
+    assert compare(compared, "--dbdeploy-compare=dev,local", "-x").ended == (10, "different")
+    compared.write("conftest.py", "def pytest_runtest_protocol(item): item.session.shouldfail = 'enough'\n")
+    assert compare(compared, "--dbdeploy-compare=dev,local").ended == (10, "aborted")
+
+
 # -- more than two, and ways to reach them -----------------------------------------------------------------------------
 
 
@@ -204,6 +250,9 @@ def test_several_databases_are_a_matrix_of_objects_by_database(compared, postgre
         ("local", "uat", True),
         ("local", "prod", True),
     ]
+    assert {tuple(c["databases"]) for c in result.report["changes"] if c["object"] == "public.v"} == {
+        ("local", "prod")
+    }
     views = result.gate("test_schema_is_equal[view]")["message"]
     assert "view public.v is not in local, but in prod" in views
     lines = [line.rstrip() for line in result.output.splitlines()]
@@ -312,52 +361,6 @@ def test_no_password_is_in_any_argument_list_but_the_one_that_was_typed(compared
 # -- cut off in the middle ---------------------------------------------------------------------------------------------
 
 
-class Proxy:
-    """A way to a server that ends in the middle: ``then`` is called when ``limit`` bytes of answers went through."""
-
-    def __init__(self, port, limit, then):
-        self.target, self.left, self.then = port, limit, then
-        self.ended = threading.Event()
-        self.sockets = []
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        self.thread = threading.Thread(target=self.accept, daemon=True)
-        self.thread.start()
-
-    def accept(self):
-        with contextlib.suppress(OSError):
-            while True:
-                client, _ = self.listener.accept()
-                server = socket.create_connection(("127.0.0.1", self.target))
-                self.sockets += [client, server]
-                for pair in ((client, server, False), (server, client, True)):
-                    threading.Thread(target=self.forward, args=pair, daemon=True).start()
-
-    def forward(self, source, sink, counted):
-        with contextlib.suppress(OSError):
-            while data := source.recv(4096):
-                if self.ended.is_set():
-                    return  # silent: both connections stay open
-                sink.sendall(data)
-                if counted:
-                    self.left -= len(data)
-                    if self.left < 0 and not self.ended.is_set():
-                        self.ended.set()
-                        self.then()
-
-    def cut(self):
-        for one in self.sockets:
-            with contextlib.suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-
-    def close(self):
-        with contextlib.suppress(OSError):
-            self.listener.shutdown(socket.SHUT_RDWR)
-        self.cut()
-        for one in (self.listener, *self.sockets):
-            one.close()
-
-
 @pytest.mark.parametrize(
     ("how", "transport"),
     [
@@ -409,6 +412,40 @@ def test_a_comparison_that_is_cut_off_is_a_clear_error_and_leaves_nothing(
     connections = "select count(*) from pg_stat_activity where datname in (%s, %s) and application_name like 'pytest-dbdeploy%%' and application_name not like '%% test'"
     names = (compared.first.dbname, compared.other.dbname)
     until(lambda: fetch(postgres17.url, connections, *names) == [(0,)])
+
+
+def postmaster(server):
+    ((data,),) = fetch(server.url, "show data_directory")
+    return int((Path(data) / "postmaster.pid").read_text().splitlines()[0])
+
+
+@pytest.mark.parametrize("how", ["server killed", "silent"])
+def test_a_comparison_that_is_cut_off_while_rows_are_read_is_a_clear_error_and_leaves_nothing(compared, how):
+    compared.write("dbdeploy.yaml", "compare: {rows: checksum}\ntimeouts: {connect: 2s}\n")
+    with running(17) as server:
+        compared.url = owned(server, "one_owner")
+        compared.sql(TABLES)
+        proxy = Proxy(compared.url.port, 1 << 40, lambda: None)
+        try:
+            through = replace(compared.url, port=proxy.port) if how == "silent" else compared.url
+            environ = {"DEV_POSTGRES_URL": compared.first.reveal(), "LOCAL_POSTGRES_URL": through.reveal()}
+            with contextlib.suppress(psycopg.OperationalError), compared.holding("lock table users"):
+                run = compared.start("--dbdeploy-compare=dev,local", **environ)
+                run.until(lambda: compared.waiting("compare rows"))
+                servers = run.servers()
+                if how == "silent":
+                    proxy.ended.set()
+                else:
+                    os.kill(postmaster(server), signal.SIGQUIT)  # at once, as after a power cut
+                result = run.result()
+        finally:
+            proxy.close()
+    assert result.ended == (10, "aborted")
+    message = result.report["decision"]["reasons"][0]["message"]
+    assert "local" in message
+    assert ("no longer answers" in message) == (how == "silent")
+    assert "NOT COMPARED: dev,local" in result.output
+    until(lambda: not run.left(servers))
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
--- privileges on objects of the system and of extensions that are no longer as initdb or CREATE EXTENSION left them, and on
--- parameters of the server: kind, name, then the grants. Other objects' privileges are a property of theirs.
+-- privileges on objects of the system and of extensions that are no longer as initdb or CREATE EXTENSION left them, on system
+-- columns (ctid), and on parameters of the server: kind, name, then the grants. Other objects' privileges are a property of theirs.
 select 'privileges' as kind,
        i.type || ' ' || i.identity as name,
        pg_get_userbyid(o.owner) as owner_role,
@@ -25,7 +25,8 @@ where %(everything)s
   and o.acl is not null
   and i.schema is distinct from 'information_schema'  -- initdb does not write down what it grants there
   and (o.oid < 16384 or exists (
-      select from pg_depend e where e.classid = o.classid and e.objid = o.oid and e.refclassid = 'pg_extension'::regclass and e.deptype = 'e'))
+      select from pg_depend e where e.classid = o.classid and e.objid = o.oid and e.refclassid = 'pg_extension'::regclass and e.deptype = 'e')
+      or (o.sub < 0 and i.schema::regnamespace = any (%(namespaces)s::oid[])))
   and array(select a::text from unnest(o.acl) as a order by 1)
       <> array(select a::text from unnest(coalesce(
              p.initprivs, case when o.sub = 0 then acldefault(o.type, o.owner) end)) as a order by 1)

@@ -752,3 +752,7 @@ ALTER STATISTICS s SET STATISTICS 50;
 CREATE TABLE t (a int, b int); CREATE STATISTICS s ON a, b FROM t;
 -- change
 ALTER STATISTICS s OWNER TO writer;
+-- case system-column-privileges: privileges table column t.ctid
+CREATE TABLE t (a int);
+-- change
+GRANT SELECT (ctid) ON t TO reader;
