@@ -1,8 +1,8 @@
 """Measures statements as they run: locks, rewrites, scans, rows, objects, WAL.
 
 Inside a transaction the session itself is asked after each statement, in one query that takes no lock and no transaction id.
-Only relations that the statement locked are looked at, so the cost does not grow with the schema. The query is prepared: to plan
-it anew would cost as much as to run it.
+Only relations that the statement locked are looked at, so the cost does not grow with the schema. The query is prepared, as to plan
+it costs as much as to run it, and goes to the server along with the statement, as a journey there and back costs more than both.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
-from typing import Any, LiteralString, NamedTuple
+from typing import Any, NamedTuple
 
 import psycopg
 
@@ -51,8 +51,15 @@ BLOCK_WRITES = frozenset({"ShareLock", "ShareRowExclusiveLock", "ExclusiveLock",
 _EXCLUSIVE = "AccessExclusiveLock"
 #: Statements that may give a relation another name; what a block or a function does is not in its text.
 _RENAMES = re.compile(r"\b(rename|schema)\b|^\s*(do|select|call|execute)\b", re.IGNORECASE)
-#: Statements that end prepared ones, ours too; a function of the users may run one.
-_UNPREPARES = re.compile(r"\b(deallocate|discard)\b", re.IGNORECASE)
+#: Words of statements that would meet our prepared one, or read the message in which it comes along (db/sql/evidence_meets_us.sql).
+_MEETS_US = re.compile(
+    r"\b(deallocate|discard|pg_prepared_statements|current_query|pg_stat_activity)\b", re.IGNORECASE
+)
+#: A transaction can choose no isolation level after these anyhow.
+_TAKES_SNAPSHOT = re.compile(
+    r"(alter|create|drop|comment|grant|revoke|insert|update|delete|merge|truncate|select|with|do|refresh|analyze)\b",
+    re.IGNORECASE,
+)
 _TABLES, _INDEXES = "rpmvf", "iI"
 #: Fields of StatementEvidence.
 _Fields = dict[str, Any]
@@ -94,7 +101,11 @@ class Observer:
         self._asked = False
         self._failed_at = 0.0
         self._lsn = 0
-        self._reading: LiteralString = query("evidence_reading")
+        self._reading: str = query("evidence_reading")
+        self._together = False
+        self._last = 0
+        self._finished: list[tuple[StatementRef, float, str | None, _Fields]] = []
+        self._comes_along = False
         self._poll = ExitStack()
         self._poller: Poller | None = None
         self._before: dict[int, _State] = {}
@@ -102,15 +113,21 @@ class Observer:
     def start(self, conn: psycopg.Connection[Any]) -> None:
         """Once, before the first unit."""
         objects.install(conn)
-        self._prepare(conn)
         self._look()
+        self._prepare(conn)
 
     def _prepare(self, conn: psycopg.Connection[Any]) -> None:
+        self._last = max(self._known, default=0)
         texts = (statement.sql for one in self.migrations.values() for statement in one.statements)
-        routines = conn.execute(query("evidence_unprepares")).fetchone()
-        if routines == (False,) and not any(_UNPREPARES.search(text) for text in texts):
-            conn.execute(f"prepare dbdeploy_reading as {self._reading}".encode())
-            self._reading = "execute dbdeploy_reading"
+        routines = conn.execute(query("evidence_meets_us")).fetchone()
+        if routines == (False,) and not any(_MEETS_US.search(text) for text in texts):
+            prepared = self._reading.replace("{last}", "$1")
+            conn.execute(f"prepare dbdeploy_reading (oid) as {prepared}".encode())
+            self._reading = "execute dbdeploy_reading ({last})"
+            self._together = True
+
+    def _query(self) -> bytes:
+        return self._reading.replace("{last}", str(self._last)).encode()
 
     def _look(self) -> None:
         """What is there before anything is changed."""
@@ -156,9 +173,10 @@ class Observer:
     def unit_ended(self) -> None:
         """The unit is committed: how long its locks were held is known, and names that it changed are read again."""
         now = time.perf_counter()
-        for ref, started in self._started.items():
-            if self.evidence[ref].transactional:
-                self.evidence[ref] = replace(self.evidence[ref], held_seconds=now - started)
+        for ref, _, _, found in self._finished:
+            if self._unit and self._unit.transactional:
+                found["held_seconds"] = now - self._started[ref]
+        self._keep()
         for oid, state in self._states.items():
             self._filenodes[oid] = state.filenode
         if any(_RENAMES.search(self.evidence[ref].statement) for ref in self._started):
@@ -167,34 +185,57 @@ class Observer:
     def unit_failed(self) -> None:
         """The unit is rolled back."""
         self._poll.close()
+        self._keep()
         self._failed_at = time.perf_counter()
 
+    def _keep(self) -> None:
+        for finished in self._finished:
+            self.evidence[finished[0]] = self._evidence(*finished)
+        self._finished.clear()
+
     def _rename(self, oids: list[int]) -> None:
+        self._made.clear()
         for oid, name in self.monitor.execute(query("evidence_names"), {"oids": oids}):
-            self._made.pop(oid, None)
             if oid in self._known:
                 self._known[oid] = replace(self._known[oid], name=name)
 
     # -- a statement -------------------------------------------------------------------------------------------
 
-    def statement_started(self, ref: StatementRef) -> None:
+    def statement_started(self, ref: StatementRef) -> bytes:
+        """What is to be sent along in the same message."""
+        text = self.migrations[ref.migration].statements[ref.index].sql
+        assert self._unit is not None
+        self._comes_along = bool(
+            self._together and self._unit.transactional and (self._asked or _TAKES_SNAPSHOT.match(text))
+        )
         self._started[ref] = time.perf_counter()
+        return b"\n;\n" + self._query() if self._comes_along else b""
 
-    def statement_ended(self, conn: psycopg.Connection[Any], ref: StatementRef, tag: str | None) -> None:
+    def statement_ended(
+        self, conn: psycopg.Connection[Any], ref: StatementRef, cursor: psycopg.Cursor[Any]
+    ) -> None:
         seconds = time.perf_counter() - self._started[ref]
+        tag = cursor.statusmessage
         text = self.migrations[ref.migration].statements[ref.index].sql
         found: _Fields = {}
         assert self._unit is not None
         if not self._unit.transactional:
             self._poll.close()
             found = self._of_polling(conn, text, tag)
+        elif self._comes_along:
+            self._asked = True
+            while cursor.nextset():
+                pass
+            rows = cursor.fetchall()
+            seconds = rows[0][10]
+            found = self._of_reading(conn, text, tag, rows)
         elif self._asked or tag not in _NO_SNAPSHOT:
             self._asked = True
-            found = self._of_reading(conn, text, tag)
+            found = self._of_reading(conn, text, tag, conn.execute(self._query()).fetchall())
         elif tag == "LOCK TABLE":
-            rows = self.monitor.execute(query("evidence_locks"), {"pid": conn.info.backend_pid})
-            found = self._of_locks(text, set(rows.fetchall()))
-        self.evidence[ref] = self._evidence(ref, seconds, tag, found)
+            locks = self.monitor.execute(query("evidence_locks"), {"pid": conn.info.backend_pid})
+            found = self._of_locks(text, set(locks.fetchall()))
+        self._finished.append((ref, seconds, tag, found))
 
     def statement_failed(self, ref: StatementRef, error: StatementError, violation: Violation | None) -> None:
         seconds = self._failed_at - self._started[ref]
@@ -217,8 +258,9 @@ class Observer:
             **found,
         )
 
-    def _of_reading(self, conn: psycopg.Connection[Any], text: str, tag: str | None) -> _Fields:
-        rows = conn.execute(self._reading).fetchall()
+    def _of_reading(
+        self, conn: psycopg.Connection[Any], text: str, tag: str | None, rows: list[tuple[Any, ...]]
+    ) -> _Fields:
         lsn, noted = rows[0][8:10]
         if rows[0][0] is None:  # no lock
             rows = []
@@ -318,6 +360,7 @@ class Observer:
         rebuilt = set()
         for oid, name, filenode in conn.execute(query("evidence_indexes"), {"names": list(old)}).fetchall():
             self._known[oid] = self._known[old[name]]
+            self._last = max(self._last, oid)
             if filenode != self._filenodes.get(old[name]):
                 rebuilt.add(oid)
             self._filenodes[oid] = filenode
