@@ -55,9 +55,8 @@ def observed(
     try:
         observer.unit_started(conn, Unit((ref,), True, ()))
         with conn.transaction(force_rollback=True):
-            observer.statement_started(ref)
-            tag = conn.execute(statement.encode()).statusmessage
-            observer.statement_ended(conn, ref, tag)
+            along = observer.statement_started(ref)
+            observer.statement_ended(conn, ref, conn.execute(statement.encode() + along))
             oracle = {
                 (observer._known[oid].name, mode)
                 for oid, mode in monitor.execute(

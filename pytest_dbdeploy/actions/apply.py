@@ -32,11 +32,13 @@ class Recorder(Protocol):
 
 
 class Watcher(Protocol):
-    """Learns of each statement as it runs (the rehearsal measures here)."""
+    """Learns of each statement as it runs (the rehearsal measures here). What ``statement_started`` returns is sent along with it."""
 
     def unit_started(self, conn: psycopg.Connection[Any], unit: Unit) -> None: ...
-    def statement_started(self, ref: StatementRef) -> None: ...
-    def statement_ended(self, conn: psycopg.Connection[Any], ref: StatementRef, tag: str | None) -> None: ...
+    def statement_started(self, ref: StatementRef) -> bytes: ...
+    def statement_ended(
+        self, conn: psycopg.Connection[Any], ref: StatementRef, cursor: psycopg.Cursor[Any]
+    ) -> None: ...
 
 
 class StatementFailed(ApplyError):
@@ -159,17 +161,16 @@ def _run_statement(
 ) -> None:
     migration = migrations[ref.migration]
     statement = migration.statements[ref.index]
-    if watcher:
-        watcher.statement_started(ref)
+    along = watcher.statement_started(ref) if watcher else b""
     try:
         # Bytes go to the server as they are: no parameters, no % to double, one simple-protocol message as psql sends it.
-        cursor = conn.execute(statement.sql.encode())
+        cursor = conn.execute(statement.sql.encode() + along)
     except psycopg.Error as error:
         raise StatementFailed(
             f"{migration.file}:{statement.line}: {excerpt(statement, 60)}", error, ref
         ) from None
     if watcher:
-        watcher.statement_ended(conn, ref, cursor.statusmessage)
+        watcher.statement_ended(conn, ref, cursor)
 
 
 def _commit_place(place: str, unit: Unit) -> str:

@@ -91,6 +91,8 @@ def remove(conn: psycopg.Connection[Any]) -> None:
 
 def parse(noted: str) -> Seen:
     """(created, altered, dropped) from what the triggers noted of one statement."""
+    if not noted:
+        return (), (), ()
     created: dict[TouchedObject, None] = {}
     altered: dict[TouchedObject, None] = {}
     dropped: list[DroppedObject] = []

@@ -1,7 +1,8 @@
 """Measures statements as they run: locks, rewrites, scans, rows, objects, WAL.
 
 Inside a transaction the session itself is asked after each statement, in one query that takes no lock and no transaction id.
-Only relations that the statement locked are looked at, so the cost does not grow with the schema.
+Only relations that the statement locked are looked at, so the cost does not grow with the schema. The query is prepared, as to plan
+it costs as much as to run it, and goes to the server along with the statement, as a journey there and back costs more than both.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import time
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 
@@ -50,11 +51,21 @@ BLOCK_WRITES = frozenset({"ShareLock", "ShareRowExclusiveLock", "ExclusiveLock",
 _EXCLUSIVE = "AccessExclusiveLock"
 #: Statements that may give a relation another name; what a block or a function does is not in its text.
 _RENAMES = re.compile(r"\b(rename|schema)\b|^\s*(do|select|call|execute)\b", re.IGNORECASE)
+#: Words of statements that would meet our prepared one, or read the message in which it comes along (db/sql/evidence_meets_us.sql).
+_MEETS_US = re.compile(
+    r"\b(deallocate|discard|pg_prepared_statements|current_query|pg_stat_activity)\b", re.IGNORECASE
+)
+#: A transaction can choose no isolation level after these anyhow.
+_TAKES_SNAPSHOT = re.compile(
+    r"(alter|create|drop|comment|grant|revoke|insert|update|delete|merge|truncate|select|with|do|refresh|analyze)\b",
+    re.IGNORECASE,
+)
 _TABLES, _INDEXES = "rpmvf", "iI"
+#: Fields of StatementEvidence.
+_Fields = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class _State:
+class _State(NamedTuple):
     """Of one relation: file node; scans and written rows so far."""
 
     filenode: int | None = None
@@ -90,6 +101,11 @@ class Observer:
         self._asked = False
         self._failed_at = 0.0
         self._lsn = 0
+        self._reading: str = query("evidence_reading")
+        self._together = False
+        self._last = 0
+        self._finished: list[tuple[StatementRef, float, str | None, _Fields]] = []
+        self._comes_along = False
         self._poll = ExitStack()
         self._poller: Poller | None = None
         self._before: dict[int, _State] = {}
@@ -98,6 +114,20 @@ class Observer:
         """Once, before the first unit."""
         objects.install(conn)
         self._look()
+        self._prepare(conn)
+
+    def _prepare(self, conn: psycopg.Connection[Any]) -> None:
+        self._last = max(self._known, default=0)
+        texts = (statement.sql for one in self.migrations.values() for statement in one.statements)
+        routines = conn.execute(query("evidence_meets_us")).fetchone()
+        if routines == (False,) and not any(_MEETS_US.search(text) for text in texts):
+            prepared = self._reading.replace("{last}", "$1")
+            conn.execute(f"prepare dbdeploy_reading (oid) as {prepared}".encode())
+            self._reading = "execute dbdeploy_reading ({last})"
+            self._together = True
+
+    def _query(self) -> bytes:
+        return self._reading.replace("{last}", str(self._last)).encode()
 
     def _look(self) -> None:
         """What is there before anything is changed."""
@@ -110,6 +140,8 @@ class Observer:
         """Once, after the last unit: nothing of ours stays in the clone."""
         if not conn.closed:
             with suppress(psycopg.Error):  # its functions go with the session
+                conn.execute("deallocate dbdeploy_reading")
+            with suppress(psycopg.Error):
                 objects.remove(conn)
 
     # -- somebody else's work: a command, whose sessions and statements nobody sees -----------------------------
@@ -124,7 +156,7 @@ class Observer:
     def others_ended(self, evidence: StatementEvidence) -> StatementEvidence:
         """After it: ``evidence`` with the locks that were seen, and what is written anew, scanned and changed since."""
         self._poll.close()
-        return self._of_polling(self.monitor, evidence)
+        return replace(evidence, **self._of_polling(self.monitor, evidence.statement, evidence.tag))
 
     # -- a unit ------------------------------------------------------------------------------------------------
 
@@ -141,9 +173,10 @@ class Observer:
     def unit_ended(self) -> None:
         """The unit is committed: how long its locks were held is known, and names that it changed are read again."""
         now = time.perf_counter()
-        for ref, started in self._started.items():
-            if self.evidence[ref].transactional:
-                self.evidence[ref] = replace(self.evidence[ref], held_seconds=now - started)
+        for ref, _, _, found in self._finished:
+            if self._unit and self._unit.transactional:
+                found["held_seconds"] = now - self._started[ref]
+        self._keep()
         for oid, state in self._states.items():
             self._filenodes[oid] = state.filenode
         if any(_RENAMES.search(self.evidence[ref].statement) for ref in self._started):
@@ -152,38 +185,65 @@ class Observer:
     def unit_failed(self) -> None:
         """The unit is rolled back."""
         self._poll.close()
+        self._keep()
         self._failed_at = time.perf_counter()
 
+    def _keep(self) -> None:
+        for finished in self._finished:
+            self.evidence[finished[0]] = self._evidence(*finished)
+        self._finished.clear()
+
     def _rename(self, oids: list[int]) -> None:
+        self._made.clear()
         for oid, name in self.monitor.execute(query("evidence_names"), {"oids": oids}):
-            self._made.pop(oid, None)
             if oid in self._known:
                 self._known[oid] = replace(self._known[oid], name=name)
 
     # -- a statement -------------------------------------------------------------------------------------------
 
-    def statement_started(self, ref: StatementRef) -> None:
+    def statement_started(self, ref: StatementRef) -> bytes:
+        """What is to be sent along in the same message."""
+        text = self.migrations[ref.migration].statements[ref.index].sql
+        assert self._unit is not None
+        self._comes_along = bool(
+            self._together and self._unit.transactional and (self._asked or _TAKES_SNAPSHOT.match(text))
+        )
         self._started[ref] = time.perf_counter()
+        return b"\n;\n" + self._query() if self._comes_along else b""
 
-    def statement_ended(self, conn: psycopg.Connection[Any], ref: StatementRef, tag: str | None) -> None:
-        evidence = self._base(ref, time.perf_counter() - self._started[ref], tag)
-        self.evidence[ref] = evidence
+    def statement_ended(
+        self, conn: psycopg.Connection[Any], ref: StatementRef, cursor: psycopg.Cursor[Any]
+    ) -> None:
+        seconds = time.perf_counter() - self._started[ref]
+        tag = cursor.statusmessage
+        text = self.migrations[ref.migration].statements[ref.index].sql
+        found: _Fields = {}
         assert self._unit is not None
         if not self._unit.transactional:
             self._poll.close()
-            self.evidence[ref] = self._of_polling(conn, evidence)
+            found = self._of_polling(conn, text, tag)
+        elif self._comes_along:
+            self._asked = True
+            while cursor.nextset():
+                pass
+            rows = cursor.fetchall()
+            seconds = rows[0][10]
+            found = self._of_reading(conn, text, tag, rows)
         elif self._asked or tag not in _NO_SNAPSHOT:
             self._asked = True
-            self.evidence[ref] = self._of_reading(conn, evidence)
+            found = self._of_reading(conn, text, tag, conn.execute(self._query()).fetchall())
         elif tag == "LOCK TABLE":
-            rows = self.monitor.execute(query("evidence_locks"), {"pid": conn.info.backend_pid})
-            self.evidence[ref] = self._with_locks(evidence, set(rows.fetchall()))
+            locks = self.monitor.execute(query("evidence_locks"), {"pid": conn.info.backend_pid})
+            found = self._of_locks(text, set(locks.fetchall()))
+        self._finished.append((ref, seconds, tag, found))
 
     def statement_failed(self, ref: StatementRef, error: StatementError, violation: Violation | None) -> None:
         seconds = self._failed_at - self._started[ref]
-        self.evidence[ref] = replace(self._base(ref, seconds, None), error=error, violation=violation)
+        self.evidence[ref] = self._evidence(ref, seconds, None, {"error": error, "violation": violation})
 
-    def _base(self, ref: StatementRef, seconds: float, tag: str | None) -> StatementEvidence:
+    def _evidence(
+        self, ref: StatementRef, seconds: float, tag: str | None, found: _Fields
+    ) -> StatementEvidence:
         assert self._unit is not None
         migration = self.migrations[ref.migration]
         statement = migration.statements[ref.index]
@@ -195,34 +255,34 @@ class Observer:
             tag=tag,
             duration_seconds=seconds,
             transactional=self._unit.transactional,
+            **found,
         )
 
-    def _of_reading(self, conn: psycopg.Connection[Any], evidence: StatementEvidence) -> StatementEvidence:
-        rows = conn.execute(query("evidence_reading")).fetchall()
-        locks = {(row[0], row[1]) for row in rows if row[0] is not None}
-        states = {row[0]: _State(*row[2:7]) for row in rows if row[0] is not None}
-        created, altered, dropped = objects.parse("".join(row[8] or "" for row in rows))
-        evidence = self._with_locks(evidence, locks)
-        evidence = self._with_states(conn, evidence, self._earlier(states), states)
-        lsn = rows[0][7]
-        evidence = replace(
-            evidence, wal_bytes=lsn - self._lsn, created=created, altered=altered, dropped=dropped
-        )
-        self._states.update(states)
+    def _of_reading(
+        self, conn: psycopg.Connection[Any], text: str, tag: str | None, rows: list[tuple[Any, ...]]
+    ) -> _Fields:
+        lsn, noted = rows[0][8:10]
+        if rows[0][0] is None:  # no lock
+            rows = []
+        self._made.update((row[0], row[7]) for row in rows if row[7] is not None)
+        # Most of what the transaction has locked is as the statement before left it.
+        states = {row[0]: _State._make(row[2:7]) for row in rows}
+        changed = {oid: now for oid, now in states.items() if self._states.get(oid) != now}
+        earlier = {oid: self._states.get(oid) or _State(self._filenodes.get(oid)) for oid in changed}
+        found = self._of_locks(text, {(row[0], row[1]) for row in rows})
+        self._add_states(found, conn, tag, earlier, changed)
+        found["created"], found["altered"], found["dropped"] = objects.parse(noted or "")
+        found["wal_bytes"] = lsn - self._lsn
+        self._states.update(changed)
         self._lsn = lsn
-        return evidence
+        return found
 
-    def _earlier(self, oids: Iterable[int]) -> dict[int, _State]:
-        """What was known of relations before the statement: counters of a transaction begin at nought."""
-        return {oid: self._states.get(oid) or _State(self._filenodes.get(oid)) for oid in oids}
-
-    def _of_polling(self, conn: psycopg.Connection[Any], evidence: StatementEvidence) -> StatementEvidence:
+    def _of_polling(self, conn: psycopg.Connection[Any], text: str, tag: str | None) -> _Fields:
         assert self._poller is not None
         lsn = self._read_lsn()
         noted = conn.execute(
             "select pg_catalog.current_setting('dbdeploy.seen', true), pg_catalog.pg_stat_force_next_flush()"
         ).fetchone()
-        created, altered, dropped = objects.parse((noted and noted[0]) or "")
         after = self._read_states()
         replaced = {
             (oid, _EXCLUSIVE)
@@ -230,48 +290,50 @@ class Observer:
             if self._before.get(oid, state).filenode != state.filenode
         }
         # What got a new file was locked against everything, even when the poller was too slow to see it.
-        evidence = self._with_locks(evidence, self._poller.locks | replaced)
-        evidence = self._with_states(conn, evidence, self._before, after)
+        found = self._of_locks(text, self._poller.locks | replaced)
+        self._add_states(found, conn, tag, self._before, after)
+        found["created"], found["altered"], found["dropped"] = objects.parse((noted and noted[0]) or "")
+        found["wal_bytes"] = lsn - self._lsn
         self._filenodes.update({oid: state.filenode for oid, state in after.items()})
-        return replace(evidence, wal_bytes=lsn - self._lsn, created=created, altered=altered, dropped=dropped)
+        return found
 
     # -- parts of the evidence ---------------------------------------------------------------------------------
 
-    def _with_locks(self, evidence: StatementEvidence, locks: set[tuple[int, str]]) -> StatementEvidence:
-        exclusive = {oid for oid, mode in self._locks if mode == _EXCLUSIVE}
-        found = sorted(
-            (self._known[oid].name, mode, oid) for oid, mode in locks - self._locks if oid in self._known
-        )
+    def _of_locks(self, text: str, locks: set[tuple[int, str]]) -> _Fields:
+        fresh = [lock for lock in locks - self._locks if lock[0] in self._known]
+        # What the transaction has renamed is still known by its old name.
+        exclusive = {oid for oid, mode in self._locks if mode == _EXCLUSIVE} if fresh else set()
+        found = sorted((self._known[oid].name, mode, oid) for oid, mode in fresh)
         self._locks |= locks
-        return replace(
-            evidence,
-            # What the transaction has renamed is still known by its old name.
-            locks=tuple(
-                Lock(name, mode, oid in exclusive or _names(evidence.statement, name))
-                for name, mode, oid in found
+        return {
+            "locks": tuple(
+                Lock(name, mode, oid in exclusive or _names(text, name)) for name, mode, oid in found
             ),
-            sizes=self._sizes(oid for _, _, oid in found),
-        )
+            "sizes": self._sizes(oid for _, _, oid in found),
+        }
 
-    def _with_states(
+    def _add_states(
         self,
+        found: _Fields,
         conn: psycopg.Connection[Any],
-        evidence: StatementEvidence,
+        tag: str | None,
         before: Mapping[int, _State],
         after: Mapping[int, _State],
-    ) -> StatementEvidence:
+    ) -> None:
+        """What is written anew, scanned and changed. ``after``: those relations at least that are not as before."""
         replaced, scanned, written, gone = set(), set(), {}, set()
         locked = {oid for oid, mode in self._locks if mode in BLOCK_WRITES}
         for oid, now in after.items():
             was = before.get(oid, _State())
-            # The counters of a transaction are set back by TRUNCATE.
-            rows = RowCounts(
-                max(0, now.inserted - was.inserted),
-                max(0, now.updated - was.updated),
-                max(0, now.deleted - was.deleted),
-            )
-            if rows != RowCounts():
-                written[oid] = rows
+            if now[2:] != was[2:]:
+                # The counters of a transaction are set back by TRUNCATE.
+                rows = RowCounts(
+                    max(0, now.inserted - was.inserted),
+                    max(0, now.updated - was.updated),
+                    max(0, now.deleted - was.deleted),
+                )
+                if rows != RowCounts():
+                    written[oid] = rows
             if oid not in self._known or self._known[oid].kind == "S":
                 continue
             if was.filenode is not None and now.filenode is None:
@@ -281,17 +343,14 @@ class Observer:
             elif now.scans > was.scans and oid in locked:
                 scanned.add(oid)
         replaced |= self._made_again(conn, {oid for oid in gone if self._known[oid].kind == "i"})
-        truncated = self._truncated(conn, evidence, replaced)
+        truncated = self._truncated(conn, tag or "", replaced)
         names = self._names_of(conn, written)
-        return replace(
-            evidence,
-            rewritten=self._sorted(replaced - truncated, "rm"),
-            rebuilt=() if truncated else self._sorted(replaced, _INDEXES),
-            scanned=self._sorted(scanned, "rm"),
-            truncated=self._sorted(truncated, "r"),
-            rows={names[oid]: rows for oid, rows in written.items() if oid in names},
-            sizes={**evidence.sizes, **self._sizes(replaced | scanned)},
-        )
+        found["rewritten"] = self._sorted(replaced - truncated, "rm")
+        found["rebuilt"] = () if truncated else self._sorted(replaced, _INDEXES)
+        found["scanned"] = self._sorted(scanned, "rm")
+        found["truncated"] = self._sorted(truncated, "r")
+        found["rows"] = {names[oid]: rows for oid, rows in written.items() if oid in names}
+        found["sizes"].update(self._sizes(replaced | scanned))
 
     def _made_again(self, conn: psycopg.Connection[Any], indexes: set[int]) -> set[int]:
         """Of indexes that are gone, those that are there again under their name, with a new file: a type change makes them so."""
@@ -301,17 +360,15 @@ class Observer:
         rebuilt = set()
         for oid, name, filenode in conn.execute(query("evidence_indexes"), {"names": list(old)}).fetchall():
             self._known[oid] = self._known[old[name]]
+            self._last = max(self._last, oid)
             if filenode != self._filenodes.get(old[name]):
                 rebuilt.add(oid)
             self._filenodes[oid] = filenode
         return rebuilt
 
-    def _truncated(
-        self, conn: psycopg.Connection[Any], evidence: StatementEvidence, replaced: set[int]
-    ) -> set[int]:
+    def _truncated(self, conn: psycopg.Connection[Any], tag: str, replaced: set[int]) -> set[int]:
         """Those of the tables with new files that were emptied on purpose."""
         tables = [oid for oid in replaced if self._known[oid].kind == "r"]
-        tag = evidence.tag or ""
         if not tables or tag.startswith(("ALTER", "CREATE", "DROP", "CLUSTER", "VACUUM")):
             return set()
         if tag == "TRUNCATE TABLE":
@@ -327,7 +384,8 @@ class Observer:
         unknown = [oid for oid in oids if oid not in self._known and oid not in self._made]
         if unknown:
             self._made.update(conn.execute(query("evidence_names"), {"oids": unknown}).fetchall())
-        return self._made | {oid: self._known[oid].name for oid in oids if oid in self._known}
+        names = ((oid, self._known[oid].name if oid in self._known else self._made.get(oid)) for oid in oids)
+        return {oid: name for oid, name in names if name is not None}
 
     def _sorted(self, oids: Iterable[int], kinds: str) -> tuple[str, ...]:
         return tuple(sorted(self._known[oid].name for oid in oids if self._known[oid].kind in kinds))

@@ -103,6 +103,43 @@ def test_a_renamed_table_is_known_by_its_new_name_in_the_next_migration(run):
     assert (lock.relation, lock.named) == ("public.parent", True)
 
 
+def test_an_index_that_is_rebuilt_twice_is_seen_twice(run):
+    found = run(
+        "alter table t alter b type varchar(50); create table n (id int); commit",
+        "alter table t alter b type varchar(40)",
+    )
+    assert [e.rebuilt for e in found.evidence] == [
+        ("public.t_ab", "public.t_pkey"),
+        (),
+        ("public.t_ab", "public.t_pkey"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "script", ["deallocate all", "do $$ begin execute 'deallocate all'; end $$", "select unprepare()"]
+)
+def test_statements_that_end_prepared_ones_are_measured_too(database, run, script):
+    with connect(database, purpose="test", autocommit=True) as conn:
+        conn.execute(
+            "create function unprepare() returns void language plpgsql as $$ begin execute 'deallocate all'; end $$"
+        )
+    found = run("prepare x as select 1", f"{script}; update p set id = id + 100 where id = 1")
+    assert found.error is None
+    assert found.evidence[-1].rows == {"public.p": RowCounts(updated=1)}
+
+
+def test_a_trigger_that_logs_its_query_logs_what_the_migration_says(database, run):
+    with connect(database, purpose="test", autocommit=True) as conn:
+        conn.execute(
+            "create table said (what text);"
+            "create function say() returns trigger language plpgsql as $$ begin insert into said values (current_query()); return new; end $$;"
+            "create table loud (id int); create trigger say before insert on loud for each row execute function say()"
+        )
+    found = run("insert into loud values (1)", "select 2")
+    assert found.error is None
+    assert rows(database, "select what from said") == [("insert into loud values (1)",)]
+
+
 # -- locks over time
 
 
