@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import psycopg
 from psycopg import sql
 
+from ..db.connect import send
 from ..errors import ApplyError
 from ..model import Migration, Statement, StatementError, StatementRef, Unit
 from ..secret import redact_sql, redactor
@@ -162,14 +163,13 @@ def _run_statement(
     if watcher:
         watcher.statement_started(ref)
     try:
-        # Bytes go to the server as they are: no parameters, no % to double, one simple-protocol message as psql sends it.
-        cursor = conn.execute(statement.sql.encode())
+        tag = send(conn, statement)
     except psycopg.Error as error:
         raise StatementFailed(
             f"{migration.file}:{statement.line}: {excerpt(statement, 60)}", error, ref
         ) from None
     if watcher:
-        watcher.statement_ended(conn, ref, cursor.statusmessage)
+        watcher.statement_ended(conn, ref, tag)
 
 
 def _commit_place(place: str, unit: Unit) -> str:

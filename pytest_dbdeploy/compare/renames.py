@@ -86,7 +86,7 @@ def _moved(snapshot: Snapshot, names: Mapping[tuple[str, str], str], moved: Sequ
             if not new and table in tables and "table" not in properties and kind != "schema":
                 new = tables[table] + name[len(table) :]
             words = columns.get(table, {}) if kind in _WITH_COLUMNS else {}
-            if kind == "index" and new:  # its own definition has its bare name
+            if kind in ("index", "trigger") and new:  # its own definition has its bare name
                 words = {**words, name.rpartition(".")[2]: new.rpartition(".")[2]}
             parts = _Replacer(words) if words else None
             objects.setdefault(kind, {})[new or name] = {

@@ -87,6 +87,7 @@ class Observer:
         self._locks: set[tuple[int, str]] = set()
         self._states: dict[int, _State] = {}
         self._started: dict[StatementRef, float] = {}
+        self._measuring = 0.0
         self._asked = False
         self._failed_at = 0.0
         self._lsn = 0
@@ -140,7 +141,7 @@ class Observer:
 
     def unit_ended(self) -> None:
         """The unit is committed: how long its locks were held is known, and names that it changed are read again."""
-        now = time.perf_counter()
+        now = self._clock()
         for ref, started in self._started.items():
             if self.evidence[ref].transactional:
                 self.evidence[ref] = replace(self.evidence[ref], held_seconds=now - started)
@@ -152,7 +153,7 @@ class Observer:
     def unit_failed(self) -> None:
         """The unit is rolled back."""
         self._poll.close()
-        self._failed_at = time.perf_counter()
+        self._failed_at = self._clock()
 
     def _rename(self, oids: list[int]) -> None:
         for oid, name in self.monitor.execute(query("evidence_names"), {"oids": oids}):
@@ -163,10 +164,15 @@ class Observer:
     # -- a statement -------------------------------------------------------------------------------------------
 
     def statement_started(self, ref: StatementRef) -> None:
-        self._started[ref] = time.perf_counter()
+        self._started[ref] = self._clock()
+
+    def _clock(self) -> float:
+        """Seconds, without those that measuring took: no lock is held for them on the target."""
+        return time.perf_counter() - self._measuring
 
     def statement_ended(self, conn: psycopg.Connection[Any], ref: StatementRef, tag: str | None) -> None:
-        evidence = self._base(ref, time.perf_counter() - self._started[ref], tag)
+        ended = self._clock()
+        evidence = self._base(ref, ended - self._started[ref], tag)
         self.evidence[ref] = evidence
         assert self._unit is not None
         if not self._unit.transactional:
@@ -178,6 +184,7 @@ class Observer:
         elif tag == "LOCK TABLE":
             rows = self.monitor.execute(query("evidence_locks"), {"pid": conn.info.backend_pid})
             self.evidence[ref] = self._with_locks(evidence, set(rows.fetchall()))
+        self._measuring += self._clock() - ended
 
     def statement_failed(self, ref: StatementRef, error: StatementError, violation: Violation | None) -> None:
         seconds = self._failed_at - self._started[ref]

@@ -244,6 +244,8 @@ HARMLESS = [
     "analyze t",
     "alter table child add column n text; commit; update child set n = who; commit; alter table child drop column who; alter table child rename column n to who; "
     "alter table child alter who set default 'x'",
+    "alter trigger tr on t rename to renamed",
+    "alter table t add column z int; update t set c = 'y' where id = 1",
     "delete from parts where id = 1; update parts set id = 7 where id = 2",
 ]
 
@@ -320,4 +322,18 @@ def test_a_rename_is_one_change(judged, postgres17):
         ("column", "renamed", "public.t.a", "public.tt.aa"),
         ("index", "renamed", "public.t_a", "public.tt_aa"),
         ("view", "modified", "public.v", None),
+    }
+
+
+def test_a_function_that_is_removed_is_found_with_its_statement_however_it_goes(judged, postgres17):
+    findings = judged(
+        postgres17,
+        "create function h(mood, text[], bigint) returns int language sql as 'select 1'",
+        "select 1;\ndrop function g()",
+        "drop type mood cascade",
+    )
+    places = {f.object: f.place for f in findings if f.rule == "function-removed"}
+    assert places == {"public.g()": "m1.sql:2"}
+    assert "public.h(public.mood, text[], bigint)" in {
+        d.object for e in judged.rehearsal.evidence for d in e.dropped
     }
