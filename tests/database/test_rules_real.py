@@ -182,6 +182,9 @@ WARNED = {
     "alter table child add constraint k check (id > 0) not valid": {("constraint-not-valid-left", "public.child.k")},
     "create index k on t (b)": {("index-not-concurrent", "public.k"), ("scanned-under-lock", "public.t")},
     "drop index t_a": {("index-not-concurrent", "public.t_a")},
+    "delete from child": {("many-rows-written", "public.child")},
+    "truncate child; insert into child (t_id) values (1)": {("many-rows-written", "public.child")},
+    "alter table t add column z int; drop index t_a": {("index-not-concurrent", "public.t_a")},
     "alter table child add constraint k check (id > 0)": {("scanned-under-lock", "public.child")},
     "alter table p alter id type bigint": {
         ("table-rewritten", "public.p"),
