@@ -27,13 +27,16 @@ _SHARE = 0.1
 
 
 def check(seen: Seen) -> list[Finding]:
-    """One finding a table, at the statement that locked it."""
+    """One finding a table, at the statement that locked it first."""
     findings = []
+    told: set[str] = set()
     for evidence in seen.evidence:
         for lock in held(evidence):
             later = lock.seconds - evidence.duration_seconds
-            if later < max(_SHARE * seen.facts.lock_seconds, 0.001):
+            # A weaker lock that the same transaction takes later changes nothing.
+            if lock.relation in told or later < max(_SHARE * seen.facts.lock_seconds, 0.001):
                 continue
+            told.add(lock.relation)
             known = size(seen, lock.relation)
             message = f"{words(lock.mode)} on {lock.relation}{f' ({known})' if known else ''} is held for {later:.1f} s more, while later statements work"
             advice = "Put what comes after it into a migration, and so a transaction, of its own."
