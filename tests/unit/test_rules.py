@@ -260,14 +260,18 @@ def test_how_a_query_reads_a_small_table_is_no_finding(tag, rows, found):
     assert len(findings) == found
 
 
-def test_a_table_that_is_locked_again_in_the_same_transaction_is_told_once():
+def test_a_table_that_is_locked_again_in_the_same_transaction_is_told_once_unless_the_lock_is_stronger():
     size = {"public.users": RelationSize(3, 8192)}
     evidence = [
         ran("...", line=line, locks=(Lock("public.users", mode, True),), sizes=size, held_seconds=seconds)
-        for line, mode, seconds in ((4, "AccessExclusiveLock", 3.0), (5, "ShareLock", 2.0))
+        for line, mode, seconds in (
+            (3, "ShareLock", 4.0),
+            (4, "AccessExclusiveLock", 3.0),
+            (5, "ShareLock", 2.0),
+        )
     ]
-    (finding,) = evaluate("lock-held-across-statements", [], evidence)
-    assert finding.place == "drizzle/0007_tidy.sql:4"
+    findings = evaluate("lock-held-across-statements", [], evidence)
+    assert [f.place for f in findings] == ["drizzle/0007_tidy.sql:3", "drizzle/0007_tidy.sql:4"]
 
 
 # -- policy ----------------------------------------------------------------------------------------------------------
