@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from psycopg import sql
 
-from pytest_dbdeploy.compare.renames import diff_with_renames
+from pytest_dbdeploy.compare.renames import diff_with_renames, made_again
 from pytest_dbdeploy.compare.rows import count_rows, user_tables
 from pytest_dbdeploy.compare.snapshot import read_identities, read_snapshot
 from pytest_dbdeploy.db.connect import connect
@@ -82,14 +82,18 @@ def judged(template):
             rehearsal = rehearse(conn, monitor, units, migrations, Recorder())
         with connect(before, purpose="before") as was, connect(after, purpose="after") as now:
             old, new = read_snapshot(was), read_snapshot(now)
-            changes = diff_with_renames(old, new, read_identities(was), read_identities(now))
+            identities = read_identities(was), read_identities(now)
+            changes, again = diff_with_renames(old, new, *identities), made_again(*identities)
             columns = old.objects["column"], new.objects["column"]
             facts = Facts(
                 rows=count_rows(was, user_tables(was)),
                 rows_after=count_rows(now, user_tables(now)),
                 parents=parents(old.objects["table"]),
+                made_again=frozenset(again.get("table", ())),
                 **clone_facts(was, now, rehearsal.evidence, user_tables(was), everything=False),
-                values=changed_values(was, now, changes, columns_made_again(rehearsal.evidence, *columns)),
+                values=changed_values(
+                    was, now, changes, columns_made_again(again.get("column", ()), *columns)
+                ),
                 **{"lock_seconds": 30.0, **thresholds},
             )
         go.rehearsal, go.changes = rehearsal, changes
@@ -159,6 +163,11 @@ BLOCKED = {
         ("table-renamed", "attic.old"),
     },
     "drop table attic.old; create table attic.old (id int primary key)": {("table-removed", "attic.old")},
+    "alter table child rename to gone; create table child (id serial primary key, t_id int references t on delete cascade, who text default 'x'); "
+    "drop table gone": {("table-removed", "public.child")},
+    "alter table child rename who to gone; alter table child add who text default 'x'; alter table child drop gone": {
+        ("column-removed", "public.child.who")
+    },
     "drop view v; create view v as select id from t; grant select on v to public": {("view-removed", "public.v.a")},
     "alter table guarded disable row level security": {("rls-disabled", "public.guarded")},
     "alter table t enable row level security": {("rls-enabled-without-policy", "public.t")},
