@@ -142,7 +142,8 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """``rows``, ``rows_after``: exact, of tables of the clone before and after. ``parents``: partition or inheriting table -> the table it belongs to.
+    """``rows``, ``rows_after``: exact, of tables of the clone before and after. ``made_again``: tables that are gone, and others have their
+    names. ``parents``: partition or inheriting table -> the table it belongs to.
 
     ``traffic``: of the target; ``blockers``: tables that somebody holds in a transaction there right now. ``history``: (kind, fact).
     """
@@ -151,6 +152,7 @@ class Facts:
     lock_rows: int = 10_000
     rows: Mapping[str, int] = field(default_factory=dict)
     rows_after: Mapping[str, int] = field(default_factory=dict)
+    made_again: frozenset[str] = frozenset()
     traffic: Mapping[str, Traffic] = field(default_factory=dict)
     parents: Mapping[str, str] = field(default_factory=dict)
     blockers: tuple[Fact, ...] = ()

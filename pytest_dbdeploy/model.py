@@ -132,11 +132,15 @@ class ChangeType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One SQL statement as the server gets it, with its place: 1-based line and column in the file."""
+    """One SQL statement as the server gets it, with its place: 1-based line and column in the file.
+
+    ``data``: the lines that follow a ``COPY ... FROM STDIN``, which the server is sent when it asks for them.
+    """
 
     sql: str
     line: int
     column: int = 1
+    data: str | None = None
 
     def __repr__(self) -> str:
         """Without passwords: pytest shows it in a failing gate, with its locals."""

@@ -21,6 +21,7 @@ _REFUSED = re.compile(
     r"|prepare\s+transaction|commit\s+prepared)",
     re.IGNORECASE,
 )
+_ROLLBACK = re.compile(r"(rollback|abort)(\s+(work|transaction))?\s*;?\s*\Z", re.IGNORECASE)
 _COMMIT = re.compile(r"(commit|end)(\s+(work|transaction))?(\s+and\s+no\s+chain)?\s*;?\s*\Z", re.IGNORECASE)
 
 
@@ -57,14 +58,18 @@ def _parts(group: Sequence[Migration]) -> list[_Part]:
     for migration in group:
         if not migration.transaction:
             commit()
+        just_committed = False
         for index, statement in enumerate(migration.statements):
             ref = StatementRef(migration.name, index)
+            if just_committed and _ROLLBACK.match(statement.sql):
+                continue  # after its own COMMIT there is nothing to roll back
+            just_committed = _COMMIT.match(statement.sql) is not None
             if _REFUSED.match(statement.sql):
                 raise LayoutError(
                     f"{migration.file}:{statement.line}: {' '.join(statement.sql.split())[:60]} would end the deployment's transaction unseen",
                     hint="Delete the statement: a migration is committed as a whole, and rolled back when one of its statements fails.",
                 )
-            if _COMMIT.match(statement.sql):
+            if just_committed:
                 commit()
             elif _BEGIN.match(statement.sql):
                 continue

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import psycopg
 from psycopg import sql
 
+from ..db.connect import send
 from ..errors import ApplyError
 from ..model import Migration, Statement, StatementError, StatementRef, Unit
 from ..secret import redact_sql, redactor
@@ -163,8 +164,7 @@ def _run_statement(
     statement = migration.statements[ref.index]
     along = watcher.statement_started(ref) if watcher else b""
     try:
-        # Bytes go to the server as they are: no parameters, no % to double, one simple-protocol message as psql sends it.
-        cursor = conn.execute(statement.sql.encode() + along)
+        cursor = send(conn, statement, along)
     except psycopg.Error as error:
         raise StatementFailed(
             f"{migration.file}:{statement.line}: {excerpt(statement, 60)}", error, ref

@@ -52,6 +52,20 @@ def diff_with_renames(
     return (*renamed, *diff(_moved(before, names, moved), after))
 
 
+def made_again(was: Identities, now: Identities) -> dict[str, set[str]]:
+    """kind -> names that are there before and after, of objects that are gone: another was made in its place.
+
+    Columns count where their table is the same one. Parameters as of ``diff_with_renames``.
+    """
+    there = set(now.values())
+    found: dict[str, set[str]] = {}
+    for key, (kind, name) in was.items():
+        whole = (key[0], key[1], 0)
+        if key not in now and (kind, name) in there and (key == whole or whole in now):
+            found.setdefault(kind, set()).add(name)
+    return found
+
+
 def _follows(one: _Renaming, moved: Sequence[_Renaming]) -> bool:
     """Whether it has another name only because its table or schema has."""
     if one.kind == "schema":
@@ -86,7 +100,7 @@ def _moved(snapshot: Snapshot, names: Mapping[tuple[str, str], str], moved: Sequ
             if not new and table in tables and "table" not in properties and kind != "schema":
                 new = tables[table] + name[len(table) :]
             words = columns.get(table, {}) if kind in _WITH_COLUMNS else {}
-            if kind == "index" and new:  # its own definition has its bare name
+            if kind in ("index", "trigger") and new:  # its own definition has its bare name
                 words = {**words, name.rpartition(".")[2]: new.rpartition(".")[2]}
             parts = _Replacer(words) if words else None
             objects.setdefault(kind, {})[new or name] = {

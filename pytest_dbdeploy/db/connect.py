@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 
 from ..errors import TargetError
+from ..model import Statement
 from ..secret import redactor
 from .url import DatabaseUrl
 
@@ -161,3 +162,15 @@ def unreachable(url: DatabaseUrl, text: str, what: str) -> TargetError:
     if hint is not None:
         hint = hint.format(place=f"{url.host}:{url.port}", host=url.host, user=url.user)
     return TargetError(f"{what} {url.name} ({url.label}): {text}", hint=hint or "Check the URL.")
+
+
+def send(conn: psycopg.Connection[Any], statement: Statement, along: bytes = b"") -> psycopg.Cursor[Any]:
+    """The cursor that holds what the server said. ``along``: more SQL for the same message. psycopg.Error as it comes."""
+    # Bytes go to the server as they are: no parameters, no % to double, one simple-protocol message as psql sends it.
+    text = statement.sql.encode()
+    if statement.data is None:
+        return conn.execute(text + along)
+    cursor = conn.cursor()
+    with cursor.copy(text) as copy:
+        copy.write(statement.data)
+    return cursor

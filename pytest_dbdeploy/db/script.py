@@ -70,9 +70,7 @@ def _whole(script: Script) -> Script:
         return script
     first = script.statements[0]
     sql = ";\n".join(statement.sql for statement in script.statements) + ";"
-    return Script(
-        (Statement(sql, first.line, first.column),), script.meta, script.copies, script.unterminated
-    )
+    return Script((Statement(sql, first.line, first.column),), script.meta, script.unterminated)
 
 
 def _moved(script: Script, line: int, column: int) -> Script:
@@ -82,9 +80,8 @@ def _moved(script: Script, line: int, column: int) -> Script:
         return at_line + line - 1, at_column + (column - 1 if at_line == 1 else 0)
 
     return Script(
-        tuple(Statement(s.sql, *place(s.line, s.column)) for s in script.statements),
+        tuple(Statement(s.sql, *place(s.line, s.column), s.data) for s in script.statements),
         tuple(MetaCommand(m.name, m.arguments, *place(m.line, m.column)) for m in script.meta),
-        tuple(place(*copy) for copy in script.copies),
         (script.unterminated[0], *place(*script.unterminated[1:])) if script.unterminated else None,
     )
 
@@ -93,7 +90,6 @@ def _joined(scripts: list[Script]) -> Script:
     return Script(
         tuple(s for script in scripts for s in script.statements),
         tuple(m for script in scripts for m in script.meta),
-        tuple(c for script in scripts for c in script.copies),
         next((script.unterminated for script in scripts if script.unterminated), None),
     )
 

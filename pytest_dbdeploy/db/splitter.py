@@ -56,15 +56,12 @@ class MetaCommand:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """``copies``: places (line, column) of COPY ... FROM STDIN statements, whose inline data is not in ``statements``.
-
-    ``unterminated``: what is still open at the end (``'``, ``"``, ``/*``, ``(``, ``BEGIN`` or a dollar tag) with line and column, or None:
+    """``unterminated``: what is still open at the end (``'``, ``"``, ``/*``, ``(``, ``BEGIN`` or a dollar tag) with line and column, or None:
     the rest of the text is then one statement, as it is for psql.
     """
 
     statements: tuple[Statement, ...]
     meta: tuple[MetaCommand, ...] = ()
-    copies: tuple[tuple[int, int], ...] = ()
     unterminated: tuple[str, int, int] | None = None
 
 
@@ -99,7 +96,6 @@ class _Scanner:
         self.position = 0
         self.statements: list[Statement] = []
         self.meta: list[MetaCommand] = []
-        self.copies: list[tuple[int, int]] = []
         self.unterminated: tuple[str, int, int] | None = None
         self.quit = False
         self.reset()
@@ -122,7 +118,7 @@ class _Scanner:
         if self.start is not None and not self.quit:
             self.find_open_bracket()
             self.finish()
-        return Script(tuple(self.statements), tuple(self.meta), tuple(self.copies), self.unterminated)
+        return Script(tuple(self.statements), tuple(self.meta), self.unterminated)
 
     def take(self, kind: str, token: str, start: int) -> None:
         if kind == "space":
@@ -210,17 +206,19 @@ class _Scanner:
         """Ends the statement at hand, if there is one; the lines after a COPY's are its data."""
         if self.start is not None:
             line, column = self.where(self.start)
-            self.statements.append(Statement(self.text[self.start : self.end], line, column))
-            if ("from", "stdin") in pairwise(self.copy or ()):
-                self.copies.append((line, column))
-                self.cut_copy_data()
+            sql = self.text[self.start : self.end]
+            data = self.cut_copy_data() if ("from", "stdin") in pairwise(self.copy or ()) else None
+            self.statements.append(Statement(sql, line, column, data))
         self.reset()
 
-    def cut_copy_data(self) -> None:
+    def cut_copy_data(self) -> str:
         newline = self.text.find("\n", self.position)
-        if newline >= 0:
-            end = _COPY_DATA_END.search(self.text, newline + 1)
-            self.cut(newline + 1, end.end() if end else len(self.text))
+        if newline < 0:
+            return ""
+        end = _COPY_DATA_END.search(self.text, newline + 1)
+        data = self.text[newline + 1 : end.start() if end else None]
+        self.cut(newline + 1, end.end() if end else len(self.text))
+        return data
 
     def meta_command(self, start: int) -> None:
         name = _match(_META_NAME, self.text, start + 1)

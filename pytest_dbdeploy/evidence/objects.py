@@ -7,6 +7,7 @@ Their functions are temporary: even when nobody removes them, they end with the 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, LiteralString
 
@@ -56,6 +57,8 @@ _KINDS = {
 }
 #: Parts that no user knows of, or that go with their table in any case.
 _UNSEEN = frozenset({"default value", "toast table", "internal", "extension member"})
+
+_COMMA = re.compile(r",(?! )(?=(?:[^\"]*\"[^\"]*\")*[^\"]*$)")  # outside quotes
 
 Seen = tuple[tuple[TouchedObject, ...], tuple[TouchedObject, ...], tuple[DroppedObject, ...]]
 
@@ -120,11 +123,13 @@ def _dropped(kind: str, identity: str, original: bool, address: str | None) -> I
     view_itself = kind == "rule" and (address or "").endswith('."_RETURN"')
     if kind in _UNSEEN or row_type or internal or view_itself:
         return
-    name = identity if "(" in identity or address is None else address
+    name = _name(kind, identity) if "(" in identity or address is None else address
     yield DroppedObject(_KINDS.get(kind, kind), name, not original)
 
 
 def _name(kind: str, identity: str) -> str:
-    """``name on schema.table`` -> ``schema.table.name``."""
+    """As a catalogue snapshot writes it: ``name on schema.table`` -> ``schema.table.name``, ``f(pg_catalog.text,integer)`` -> ``f(text, integer)``."""
+    if kind in ("function", "procedure", "aggregate"):
+        return _COMMA.sub(", ", identity.replace("pg_catalog.", ""))
     name, on, table = identity.rpartition(" on ")
     return f"{table}.{name}" if on and kind in ("trigger", "policy", "rule", "table constraint") else identity

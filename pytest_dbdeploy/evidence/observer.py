@@ -98,6 +98,7 @@ class Observer:
         self._locks: set[tuple[int, str]] = set()
         self._states: dict[int, _State] = {}
         self._started: dict[StatementRef, float] = {}
+        self._measuring = 0.0
         self._asked = False
         self._failed_at = 0.0
         self._lsn = 0
@@ -172,7 +173,7 @@ class Observer:
 
     def unit_ended(self) -> None:
         """The unit is committed: how long its locks were held is known, and names that it changed are read again."""
-        now = time.perf_counter()
+        now = self._clock()
         for ref, _, _, found in self._finished:
             if self._unit and self._unit.transactional:
                 found["held_seconds"] = now - self._started[ref]
@@ -186,7 +187,7 @@ class Observer:
         """The unit is rolled back."""
         self._poll.close()
         self._keep()
-        self._failed_at = time.perf_counter()
+        self._failed_at = self._clock()
 
     def _keep(self) -> None:
         for finished in self._finished:
@@ -201,20 +202,27 @@ class Observer:
 
     # -- a statement -------------------------------------------------------------------------------------------
 
+    def _clock(self) -> float:
+        """Seconds, without those that measuring took: no lock is held for them on the target."""
+        return time.perf_counter() - self._measuring
+
     def statement_started(self, ref: StatementRef) -> bytes:
         """What is to be sent along in the same message."""
-        text = self.migrations[ref.migration].statements[ref.index].sql
+        statement = self.migrations[ref.migration].statements[ref.index]
         assert self._unit is not None
         self._comes_along = bool(
-            self._together and self._unit.transactional and (self._asked or _TAKES_SNAPSHOT.match(text))
+            self._together
+            and self._unit.transactional
+            and statement.data is None
+            and (self._asked or _TAKES_SNAPSHOT.match(statement.sql))
         )
-        self._started[ref] = time.perf_counter()
+        self._started[ref] = self._clock()
         return b"\n;\n" + self._query() if self._comes_along else b""
 
     def statement_ended(
         self, conn: psycopg.Connection[Any], ref: StatementRef, cursor: psycopg.Cursor[Any]
     ) -> None:
-        seconds = time.perf_counter() - self._started[ref]
+        ended = self._clock()
         tag = cursor.statusmessage
         text = self.migrations[ref.migration].statements[ref.index].sql
         found: _Fields = {}
@@ -227,7 +235,7 @@ class Observer:
             while cursor.nextset():
                 pass
             rows = cursor.fetchall()
-            seconds = rows[0][10]
+            ended = self._started[ref] + rows[0][10]
             found = self._of_reading(conn, text, tag, rows)
         elif self._asked or tag not in _NO_SNAPSHOT:
             self._asked = True
@@ -235,7 +243,8 @@ class Observer:
         elif tag == "LOCK TABLE":
             locks = self.monitor.execute(query("evidence_locks"), {"pid": conn.info.backend_pid})
             found = self._of_locks(text, set(locks.fetchall()))
-        self._finished.append((ref, seconds, tag, found))
+        self._finished.append((ref, ended - self._started[ref], tag, found))
+        self._measuring += self._clock() - ended
 
     def statement_failed(self, ref: StatementRef, error: StatementError, violation: Violation | None) -> None:
         seconds = self._failed_at - self._started[ref]

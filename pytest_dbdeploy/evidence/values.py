@@ -6,7 +6,7 @@ The rows before are copied beside those after, as text, into a temporary table t
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from psycopg import sql
 
 from ..compare.names import parent_name, split_name
 from ..db.sql import query
-from ..model import Change, ChangeType, ColumnValues, StatementEvidence
+from ..model import Change, ChangeType, ColumnValues
 
 _MOST_SAMPLES = 5
 _MOST_BYTES = 2 * 1024**3
@@ -58,15 +58,15 @@ def changed_values(
 
 
 def columns_made_again(
-    evidence: Sequence[StatementEvidence],
+    names: Collection[str],
     before: Mapping[str, Mapping[str, Any]],
     after: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, tuple[str, str]]:
-    """Columns that a statement dropped and that are there all the same: column -> types. Parameters: columns of the snapshots."""
-    gone = {d.object for e in evidence for d in e.dropped if d.kind == "column"}
+    """column -> its types before and after, of columns in whose place others were made (``names``). Also: columns of the snapshots."""
     return {
         column: (str(before[column].get("type")), str(after[column].get("type")))
-        for column in sorted(gone & before.keys() & after.keys())
+        for column in sorted(names)
+        if column in before and column in after
     }
 
 

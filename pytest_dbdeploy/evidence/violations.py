@@ -14,6 +14,7 @@ import psycopg
 from psycopg import sql
 
 from ..compare.names import quoted
+from ..db.connect import send
 from ..db.sql import query
 from ..model import Migration, StatementError, StatementRef, Unit, Violation
 from . import casting
@@ -67,7 +68,7 @@ def violations(
             conn.execute(f"set local statement_timeout = '{_SECONDS}s'".encode())
             if ref is not None and unit.transactional:
                 for earlier in unit.statements[: unit.statements.index(ref)]:
-                    conn.execute(migrations[earlier.migration].statements[earlier.index].sql.encode())
+                    send(conn, migrations[earlier.migration].statements[earlier.index])
             found = _at_fault(conn, place, error.sqlstate or "", failing)
             if found is None:
                 return error, Violation(relation) if relation else None

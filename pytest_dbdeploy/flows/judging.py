@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import psycopg
 
-from ..compare.renames import diff_with_renames
+from ..compare.renames import diff_with_renames, made_again
 from ..compare.snapshot import Snapshot, read_identities
 from ..db.url import DatabaseUrl
 from ..errors import DbDeployError
@@ -45,17 +45,22 @@ def judge_rehearsal(
         workspace.connect(urls[1], "compare", read_only=True) as was,
         workspace.connect(urls[2], "compare", read_only=True) as now,
     ):
-        changes = diff_with_renames(before, after, read_identities(was), read_identities(now))
+        identities = read_identities(was), read_identities(now)
+    changes = diff_with_renames(before, after, *identities)
+    again = made_again(*identities)
     facts = Facts(
         lock_seconds=settings.thresholds.lock_seconds,
         lock_rows=settings.thresholds.lock_rows,
         rows=rows[0],
         rows_after=rows[1],
         parents=parents(before.objects.get("table", {})),
+        made_again=frozenset(again.get("table", ())),
         history=_history(plan),
     )
-    again = columns_made_again(evidence, before.objects.get("column", {}), after.objects.get("column", {}))
-    facts = _of_clone(workspace, urls[1], urls[2], facts, plan, changes, evidence, again)
+    columns = columns_made_again(
+        again.get("column", ()), before.objects.get("column", {}), after.objects.get("column", {})
+    )
+    facts = _of_clone(workspace, urls[1], urls[2], facts, plan, changes, evidence, columns)
     facts = _of_target(workspace, urls[0], facts)
     workspace.record.notes += _waiting(evidence, facts)
     judged = findings_of(Seen(changes, evidence, facts), plan.policy, settings.acknowledge, files=files)

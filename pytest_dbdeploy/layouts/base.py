@@ -118,8 +118,8 @@ def differs_only_in_line_ends(content: bytes, checksum: str) -> bool:
 def parse(text: str, file: str, mode: ScriptMode, *, psql: bool = False) -> tuple[Statement, ...]:
     """The statements of a migration file.
 
-    ``psql``: whether psql's commands that change nothing but its output may be there (they are left out). LayoutError, with file and
-    line, for any other psql command and for inline COPY data: neither is SQL that a server takes.
+    ``psql``: whether inline COPY data may be there, and psql's commands that change nothing but its output (they are left out).
+    LayoutError, with file and line, for any other psql command, which is no SQL that a server takes, and for data that the tool cannot send.
     """
     script = scan_script(text, mode)
     for meta in script.meta:
@@ -128,10 +128,11 @@ def parse(text: str, file: str, mode: ScriptMode, *, psql: bool = False) -> tupl
                 f"{file}:{meta.line}: \\{meta.name} is a command of psql, not SQL: no server understands it",
                 hint=_META_HINTS.get(meta.name, "Write it as SQL, or delete the line."),
             )
-    for line, _ in script.copies:
+    with_data = [statement for statement in script.statements if statement.data is not None]
+    if with_data and not psql:
         raise LayoutError(
-            f"{file}:{line}: COPY ... FROM STDIN with data in the file is not supported yet",
-            hint="Write the rows as INSERT statements, or let migrations.layout: command run a tool that loads them.",
+            f"{file}:{with_data[0].line}: COPY ... FROM STDIN with data in the file is nothing that the tool can send",
+            hint="Write the rows as INSERT statements.",
         )
     return script.statements
 

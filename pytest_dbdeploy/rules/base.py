@@ -13,6 +13,16 @@ from ..model import Change, ChangeType, Facts, Finding, Severity, StatementEvide
 
 _COMMENTS = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 _TAKES_AWAY = re.compile(r"\b(drop|rename|set\s+schema)\b", re.IGNORECASE)
+#: What a statement says that makes such a change, or changes such a property.
+_SAYS = {
+    ChangeType.ADDED: r"\badd\b",
+    ChangeType.RENAMED: r"\b(rename|set\s+schema)\b",
+    "type": r"\btype\b",
+    "not_null": r"\b(null|primary)\b",
+    "default": r"\bdefault\b",
+    "row_security": r"\brow\s+level\s+security\b",
+    "privileges": r"\b(grant|revoke)\b",
+}
 _EXCERPT = 100
 
 
@@ -129,24 +139,37 @@ def found(
 
 
 def _naming(change: Change, name: str, evidence: Sequence[StatementEvidence]) -> StatementEvidence | None:
-    """The last statement that names the object and may have made the change."""
-    naming = [e for e in evidence if _names(e, name)]
+    """The statement that names the object and most likely made the change; the last of several."""
+    naming = [e for e in evidence if _names(e, name) and (_touches(e, change) or _changes_schema(e))]
     if change.change is ChangeType.REMOVED:
         naming = [e for e in naming if _TAKES_AWAY.search(e.statement)]
-    return naming[-1] if naming else None
+    likely = [(_touches(e, change), _says(e, change), at, e) for at, e in enumerate(naming)]
+    return max(likely, key=lambda one: one[:3])[3] if likely else None
+
+
+def _changes_schema(evidence: StatementEvidence) -> bool:
+    return (evidence.tag or "").startswith(("ALTER", "DROP", "CREATE", "COMMENT", "GRANT", "REVOKE"))
+
+
+def _touches(evidence: StatementEvidence, change: Change) -> bool:
+    """Whether the object, or the table that it is part of, is among what the server says the statement made or altered."""
+    own = {change.object, parent_name(change.object), (change.after or {}).get("name")}
+    return any(one.object in own for one in (*evidence.altered, *evidence.created))
+
+
+def _says(evidence: StatementEvidence, change: Change) -> bool:
+    words = [_SAYS[key] for key in (change.change, *(change.after or {})) if key in _SAYS]
+    return any(re.search(word, evidence.statement, re.IGNORECASE) for word in words)
 
 
 def _names(evidence: StatementEvidence, name: str) -> bool:
-    tag = evidence.tag or ""
-    if not tag.startswith(("ALTER", "DROP", "CREATE", "COMMENT", "GRANT", "REVOKE")):
-        return False
     try:
-        parts = split_name(name)
+        parts = split_name(name.partition("(")[0])
     except ValueError:
         return False
     text = _COMMENTS.sub(" ", evidence.statement).lower()
     # Of a column, the table too; the schema is often left out, except where it goes as a whole.
-    named = parts[:1] if tag == "DROP SCHEMA" or len(parts) == 1 else parts[1:]
+    named = parts[:1] if evidence.tag == "DROP SCHEMA" or len(parts) == 1 else parts[1:]
     return all(re.search(rf"(?<![\w$]){re.escape(part.lower())}(?![\w$])", text) for part in named)
 
 

@@ -46,7 +46,7 @@ def check(seen: Seen) -> list[Finding]:
 
 
 def _made_again(seen: Seen) -> list[Finding]:
-    """Columns that a statement drops and that are there all the same, but for those that were filled from the old ones."""
+    """Columns in whose place another was made, but for those that were filled from the old ones."""
     findings = []
     for values in seen.facts.values:
         if not values.made_again or (values.unchanged + values.normalised and not values.changed):
@@ -56,7 +56,11 @@ def _made_again(seen: Seen) -> list[Finding]:
             what = f"{values.changed:,} of its {total:,} values are others"
         else:
             what = f"whether its values stay is not known: {values.problem or 'the table has no rows here'}"
-        by = next((e for e in seen.evidence if any(d.object == values.column for d in e.dropped)), None)
+        table = parent_name(values.column)
+        drops = [(d.object, e) for e in seen.evidence for d in e.dropped if d.kind == "column"]
+        by = next((e for name, e in drops if name == values.column), None)
+        # under the name that it had by then
+        by = by or next((e for name, e in drops if parent_name(name) == table), None)
         message = f"column {values.column} is dropped and made again, and {what}"
         advice = "Change the column instead (ALTER COLUMN ... TYPE), or fill the new one from the old one before that is dropped."
         findings.append(found(RULE.name, values.column, message, advice, place_of(by) if by else None))

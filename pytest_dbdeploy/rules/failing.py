@@ -75,11 +75,9 @@ def check_of_history(rule: str, kind: str, advice: str) -> Check:
 
 
 def _made_by(seen: Seen, fact: Fact) -> Responsible | None:
-    """The last statement that touched the object, or names it."""
+    """The last statement that touched the object, or else that names it."""
     bare = fact.object.partition("(")[0].rpartition(".")[2].strip('"')
     named = re.compile(rf"(?<![\w$]){re.escape(bare)}(?![\w$])", re.IGNORECASE)
-    for evidence in reversed(seen.evidence):
-        touched = {one.object for one in (*evidence.created, *evidence.altered)}
-        if fact.object in touched or named.search(evidence.statement):
-            return place_of(evidence)
-    return None
+    touching = [e for e in seen.evidence if any(o.object == fact.object for o in (*e.created, *e.altered))]
+    naming = touching or [e for e in seen.evidence if named.search(e.statement)]
+    return place_of(naming[-1]) if naming else None

@@ -19,7 +19,7 @@ On a partitioned table: `CREATE INDEX ON ONLY` the parent, concurrently on each 
 
 from __future__ import annotations
 
-from ..model import Finding, Severity
+from ..model import Finding, Severity, StatementEvidence
 from .base import Rule, Seen, found, place_of
 from .locks import held, size
 
@@ -29,6 +29,8 @@ def check(seen: Seen) -> list[Finding]:
     findings = []
     for evidence in seen.evidence:
         tables = [lock.relation for lock in held(evidence) if lock.relation not in evidence.rewritten]
+        if not tables and evidence.tag == "DROP INDEX":
+            tables = _locked_before(seen, evidence)
         if not tables or (evidence.tag or "").startswith(("DROP TABLE", "DROP SCHEMA")):
             continue
         made = [
@@ -44,6 +46,17 @@ def check(seen: Seen) -> list[Finding]:
                 advice = "CREATE INDEX CONCURRENTLY or DROP INDEX CONCURRENTLY, in a migration that runs outside a transaction."
                 findings.append(found(RULE.name, name, message, advice, place_of(evidence)))
     return findings
+
+
+def _locked_before(seen: Seen, evidence: StatementEvidence) -> list[str]:
+    """The tables of dropped indexes that an earlier statement of the transaction had locked already."""
+    locked = {lock.relation for lock in evidence.locks}
+    gone = {d.object for d in evidence.dropped} & locked
+    if "concurrently" in evidence.statement.lower():
+        return []
+    return [
+        str(c.before["table"]) for c in seen.changes if c.object in gone and c.before and "table" in c.before
+    ]
 
 
 RULE = Rule(

@@ -20,20 +20,24 @@ from __future__ import annotations
 
 from ..model import Finding, Severity
 from .base import Rule, Seen, found, place_of
-from .locks import held, size, words
+from .locks import BLOCKS_READS, held, size, words
 
 #: Of ``thresholds.lock_seconds``: shorter work after the lock was taken is nothing to speak of.
 _SHARE = 0.1
 
 
 def check(seen: Seen) -> list[Finding]:
-    """One finding a table, at the statement that locked it."""
+    """One finding a table, at the statement that locked it first."""
     findings = []
+    told: set[tuple[str, str]] = set()
     for evidence in seen.evidence:
         for lock in held(evidence):
             later = lock.seconds - evidence.duration_seconds
-            if later < max(_SHARE * seen.facts.lock_seconds, 0.001):
+            # A lock that the same transaction takes after a stronger one changes nothing.
+            again = any((lock.relation, mode) in told for mode in (lock.mode, *BLOCKS_READS))
+            if again or later < max(_SHARE * seen.facts.lock_seconds, 0.001):
                 continue
+            told.add((lock.relation, lock.mode))
             known = size(seen, lock.relation)
             message = f"{words(lock.mode)} on {lock.relation}{f' ({known})' if known else ''} is held for {later:.1f} s more, while later statements work"
             advice = "Put what comes after it into a migration, and so a transaction, of its own."

@@ -16,6 +16,7 @@ _WORDS = {
     "ShareRowExclusiveLock": "SHARE ROW EXCLUSIVE",
     "ShareLock": "SHARE",
 }
+_QUERIES = ("SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "COPY", "DO", "CALL")
 _STRENGTH = ("ShareLock", "ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock")
 
 
@@ -116,11 +117,20 @@ def findings(seen: Seen, rule: str, modes: frozenset[str], consequence: str, adv
     return texts
 
 
+def _is_query(evidence: StatementEvidence) -> bool:
+    """Whether it only reads and writes rows: how it reads them is the planner's choice."""
+    changes = evidence.created or evidence.altered or evidence.dropped
+    return (evidence.tag or "").startswith(_QUERIES) and not changes
+
+
 def of_statements(seen: Seen, rule: str, names: str, message: str, advice: str) -> list[Finding]:
     """One finding a statement and relation in its list ``names`` (``rewritten``, ...); ``message`` with {relation} and {size}."""
     result = []
     for evidence in seen.evidence:
         for relation in getattr(evidence, names):
+            # Any query reads a small table as a whole, whatever indexes it has.
+            if _is_query(evidence) and (rows_of(seen, relation) or 0) <= seen.facts.lock_rows:
+                continue
             known = size(seen, relation)
             text = message.format(
                 relation=relation,

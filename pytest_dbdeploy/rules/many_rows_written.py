@@ -1,8 +1,9 @@
-"""One statement updates, deletes or truncates more than `thresholds.lock_rows` rows of a table that existed before.
+"""One statement updates or deletes more than `thresholds.lock_rows` rows of a table that existed before, or takes all its rows away.
 
 ## Why it hurts
 
-Each of these rows is locked until the commit, so whoever writes to one of them waits. The old versions stay in the table, and the WAL goes to every replica.
+Each of these rows is locked until the commit, so whoever writes to one of them waits. The old versions stay in the table, and the WAL goes to every replica. A table that
+is emptied (`DELETE` without `WHERE`, `TRUNCATE`) is told at any size: what was in it is lost.
 
 ## The safe way
 
@@ -28,19 +29,23 @@ def check(seen: Seen) -> list[Finding]:
     for evidence in seen.evidence:
         if evidence.tag is None:
             continue  # a command: nobody knows by how many statements
+        emptied = [(table, rows_of(seen, table) or 0, "truncated") for table in evidence.truncated]
         for table, rows in evidence.rows.items():
-            if rows.updated + rows.deleted <= seen.facts.lock_rows or table in made:
+            there = seen.facts.rows.get(table, 0)
+            if table in made:
                 continue
-            parts = [
-                f"{n:,} {what}" for n, what in ((rows.updated, "updated"), (rows.deleted, "deleted")) if n
-            ]
-            message = f"{' and '.join(parts)} rows of {table} by one statement, in {evidence.duration_seconds:.1f} s on the clone"
-            advice = "Write in batches of some thousand rows, each in a transaction of its own."
-            findings.append(found(RULE.name, table, message, advice, place_of(evidence)))
-        for table in evidence.truncated:
-            rows_before = rows_of(seen, table) or 0
-            if rows_before > seen.facts.lock_rows:
-                message = f"all {rows_before:,} rows of {table} are truncated"
+            if 0 < there <= rows.deleted:
+                emptied.append((table, there, "deleted"))
+            elif rows.updated + rows.deleted > seen.facts.lock_rows:
+                parts = [
+                    f"{n:,} {what}" for n, what in ((rows.updated, "updated"), (rows.deleted, "deleted")) if n
+                ]
+                message = f"{' and '.join(parts)} rows of {table} by one statement, in {evidence.duration_seconds:.1f} s on the clone"
+                advice = "Write in batches of some thousand rows, each in a transaction of its own."
+                findings.append(found(RULE.name, table, message, advice, place_of(evidence)))
+        for table, there, how in emptied:
+            if there > 0:
+                message = f"all {there:,} rows of {table} are {how}"
                 advice = "Make sure that nobody needs them any more: keep a copy, or move the table out of reach first."
                 findings.append(found(RULE.name, table, message, advice, place_of(evidence)))
     return findings

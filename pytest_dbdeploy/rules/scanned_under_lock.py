@@ -3,7 +3,8 @@
 ## Why it hurts
 
 The larger the table, the longer nobody writes. Adding a CHECK, `SET NOT NULL`, a foreign key, a unique constraint, a column with a CHECK,
-attaching a partition, and a new partition beside a default one do that.
+attaching a partition, and a new partition beside a default one do that. So does a query after such a lock was taken in the same transaction:
+of a table of at most `thresholds.lock_rows` rows that is not told, since any query reads a small table as a whole.
 
 ## The safe way
 

@@ -64,15 +64,17 @@ def check(seen: Seen) -> list[Finding]:
 
 
 def _made_again(seen: Seen) -> list[Finding]:
-    """Tables that a statement drops and that are there all the same, but for those whose rows were copied."""
+    """Tables in whose place another was made, but for those whose rows were copied."""
     findings = []
-    for evidence in seen.evidence:
-        for one in evidence.dropped:
-            rows, now = seen.facts.rows.get(one.object), seen.facts.rows_after.get(one.object)
-            if one.kind == "table" and rows is not None and now is not None and not now >= rows > 0:
-                message = f"table {one.object} is dropped and made again, with {now:,} of its {rows:,} rows"
-                advice = "Alter it instead of making it anew, or fill the new one from the old one before that is dropped."
-                findings.append(found(RULE.name, one.object, message, advice, place_of(evidence)))
+    drops = [e for e in seen.evidence if any(d.kind == "table" for d in e.dropped)]
+    for table in sorted(seen.facts.made_again):
+        rows, now = seen.facts.rows.get(table), seen.facts.rows_after.get(table)
+        if rows is not None and now is not None and not now >= rows > 0:
+            message = f"table {table} is dropped and made again, with {now:,} of its {rows:,} rows"
+            advice = "Alter it instead of making it anew, or fill the new one from the old one before that is dropped."
+            by = next((e for e in drops if any(d.object == table for d in e.dropped)), None)
+            by = by or (drops[-1] if drops else None)  # under the name that it had by then
+            findings.append(found(RULE.name, table, message, advice, place_of(by) if by else None))
     return findings
 
 

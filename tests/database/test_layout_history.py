@@ -159,7 +159,6 @@ def test_a_number_that_two_files_have_is_a_problem(tmp_path, url):
         ("select 1;\n\\i other.sql\n", "sql/1_a.sql:2: \\i "),
         ("\n\n\\copy t from 'f'\n", "sql/1_a.sql:3: \\copy "),
         ("select 'x' \\gexec\n", "sql/1_a.sql:1: \\gexec "),
-        ("create table t(i int);\ncopy t from stdin;\n1\n\\.\n", "sql/1_a.sql:2: COPY"),
     ],
 )
 def test_what_no_server_takes_blocks_while_it_is_pending(files, url, text, place):

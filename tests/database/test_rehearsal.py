@@ -5,6 +5,7 @@ import pytest
 from pytest_dbdeploy.actions.apply import StatementFailed, run_unit, run_unit_with_retries
 from pytest_dbdeploy.db.connect import connect
 from pytest_dbdeploy.db.splitter import split
+from pytest_dbdeploy.evidence.observer import Observer
 from pytest_dbdeploy.model import Migration
 from pytest_dbdeploy.units import initial_units
 from tests.observing import Recorder, rehearsed
@@ -129,3 +130,31 @@ def test_passwords_in_statements_are_not_in_the_evidence(run):
         "do $$ begin perform 1; end $$; create role dbdeploy_test_role password 'hunter2hunter2'; drop role dbdeploy_test_role;"
     )
     assert "hunter2" not in repr(found.evidence)
+
+
+def test_rows_that_stand_in_the_file_are_sent_with_their_copy(run, database):
+    found = run(
+        "copy t (id, a) from stdin with (delimiter '|');\n2001|%s\n2002|\\N\n\\.\nupdate t set a = 'é' where id = 2002;"
+    )
+    assert found.error is None
+    assert [e.tag for e in found.evidence] == ["COPY 2", "UPDATE 1"]
+    assert found.evidence[0].rows["public.t"].inserted == 2
+    assert rows(database, "select a from t where id > 2000 order by id") == [("%s",), ("é",)]
+
+
+def test_rows_in_the_file_that_do_not_fit_are_a_failed_statement(run, database):
+    found = run("insert into t values (5000, 'z');\ncopy t from stdin;\nnone\tx\n\\.\n")
+    assert (found.evidence[-1].line, found.evidence[-1].error.sqlstate) == (2, "22P02")
+    assert rows(database, "select count(*) from t") == [(1000,)]
+
+
+def test_a_lock_is_not_held_for_the_time_that_measuring_takes(run, monkeypatch):
+    read = Observer._of_reading
+
+    def slowly(self, conn, evidence):
+        self.monitor.execute("select pg_sleep(1)")
+        return read(self, conn, evidence)
+
+    monkeypatch.setattr(Observer, "_of_reading", slowly)
+    found = run("alter table t add column b int; select 1;")
+    assert all(e.duration_seconds <= e.held_seconds < 1 for e in found.evidence)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from psycopg import sql
 
-from pytest_dbdeploy.compare.renames import diff_with_renames
+from pytest_dbdeploy.compare.renames import diff_with_renames, made_again
 from pytest_dbdeploy.compare.rows import count_rows, user_tables
 from pytest_dbdeploy.compare.snapshot import read_identities, read_snapshot
 from pytest_dbdeploy.db.connect import connect
@@ -82,14 +82,18 @@ def judged(template):
             rehearsal = rehearse(conn, monitor, units, migrations, Recorder())
         with connect(before, purpose="before") as was, connect(after, purpose="after") as now:
             old, new = read_snapshot(was), read_snapshot(now)
-            changes = diff_with_renames(old, new, read_identities(was), read_identities(now))
+            identities = read_identities(was), read_identities(now)
+            changes, again = diff_with_renames(old, new, *identities), made_again(*identities)
             columns = old.objects["column"], new.objects["column"]
             facts = Facts(
                 rows=count_rows(was, user_tables(was)),
                 rows_after=count_rows(now, user_tables(now)),
                 parents=parents(old.objects["table"]),
+                made_again=frozenset(again.get("table", ())),
                 **clone_facts(was, now, rehearsal.evidence, user_tables(was), everything=False),
-                values=changed_values(was, now, changes, columns_made_again(rehearsal.evidence, *columns)),
+                values=changed_values(
+                    was, now, changes, columns_made_again(again.get("column", ()), *columns)
+                ),
                 **{"lock_seconds": 30.0, **thresholds},
             )
         go.rehearsal, go.changes = rehearsal, changes
@@ -159,6 +163,11 @@ BLOCKED = {
         ("table-renamed", "attic.old"),
     },
     "drop table attic.old; create table attic.old (id int primary key)": {("table-removed", "attic.old")},
+    "alter table child rename to gone; create table child (id serial primary key, t_id int references t on delete cascade, who text default 'x'); "
+    "drop table gone": {("table-removed", "public.child")},
+    "alter table child rename who to gone; alter table child add who text default 'x'; alter table child drop gone": {
+        ("column-removed", "public.child.who")
+    },
     "drop view v; create view v as select id from t; grant select on v to public": {("view-removed", "public.v.a")},
     "alter table guarded disable row level security": {("rls-disabled", "public.guarded")},
     "alter table t enable row level security": {("rls-enabled-without-policy", "public.t")},
@@ -182,6 +191,9 @@ WARNED = {
     "alter table child add constraint k check (id > 0) not valid": {("constraint-not-valid-left", "public.child.k")},
     "create index k on t (b)": {("index-not-concurrent", "public.k"), ("scanned-under-lock", "public.t")},
     "drop index t_a": {("index-not-concurrent", "public.t_a")},
+    "delete from child": {("many-rows-written", "public.child")},
+    "truncate child; insert into child (t_id) values (1)": {("many-rows-written", "public.child")},
+    "alter table t add column z int; drop index t_a": {("index-not-concurrent", "public.t_a")},
     "alter table child add constraint k check (id > 0)": {("scanned-under-lock", "public.child")},
     "alter table p alter id type bigint": {
         ("table-rewritten", "public.p"),
@@ -244,6 +256,8 @@ HARMLESS = [
     "analyze t",
     "alter table child add column n text; commit; update child set n = who; commit; alter table child drop column who; alter table child rename column n to who; "
     "alter table child alter who set default 'x'",
+    "alter trigger tr on t rename to renamed",
+    "alter table t add column z int; update t set c = 'y' where id = 1",
     "delete from parts where id = 1; update parts set id = 7 where id = 2",
 ]
 
@@ -320,4 +334,18 @@ def test_a_rename_is_one_change(judged, postgres17):
         ("column", "renamed", "public.t.a", "public.tt.aa"),
         ("index", "renamed", "public.t_a", "public.tt_aa"),
         ("view", "modified", "public.v", None),
+    }
+
+
+def test_a_function_that_is_removed_is_found_with_its_statement_however_it_goes(judged, postgres17):
+    findings = judged(
+        postgres17,
+        "create function h(mood, text[], bigint) returns int language sql as 'select 1'",
+        "select 1;\ndrop function g()",
+        "drop type mood cascade",
+    )
+    places = {f.object: f.place for f in findings if f.rule == "function-removed"}
+    assert places == {"public.g()": "m1.sql:2"}
+    assert "public.h(public.mood, text[], bigint)" in {
+        d.object for e in judged.rehearsal.evidence for d in e.dropped
     }

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 import pytest
 
+from pytest_dbdeploy.db.script import ScriptMode
 from pytest_dbdeploy.errors import LayoutError
 from pytest_dbdeploy.layouts import find_layout, layouts
+from pytest_dbdeploy.layouts.base import parse
 
 
 @dataclass(frozen=True)
@@ -281,3 +283,11 @@ def test_a_layout_of_a_plugin_is_found(tmp_path):
 
     with pytest.raises(LayoutError, match="mine was opened"):
         find_layout(Settings(layout="mine"), tmp_path, extra=[Mine()])
+
+
+def test_data_in_the_file_goes_with_its_copy_where_the_tool_is_psql():
+    text = "create table t(i int);\ncopy t from stdin;\n1\n2\n\\.\nselect 1;\n"
+    statements = parse(text, "1_a.sql", ScriptMode.PSQL, psql=True)
+    assert [(s.line, s.data) for s in statements] == [(1, None), (2, "1\n2\n"), (6, None)]
+    with pytest.raises(LayoutError, match=r"1_a\.sql:2: COPY"):
+        parse(text, "1_a.sql", ScriptMode.DRIZZLE)

@@ -1,6 +1,6 @@
 """A renamed object is one change; what is different of it besides stands under its new name."""
 
-from pytest_dbdeploy.compare.renames import diff_with_renames
+from pytest_dbdeploy.compare.renames import diff_with_renames, made_again
 from pytest_dbdeploy.compare.snapshot import Snapshot
 
 
@@ -70,3 +70,19 @@ def test_another_object_of_another_identity_is_removed_and_added():
 
 def test_without_renames_it_is_the_plain_difference():
     assert diff_with_renames(snapshot(), snapshot(), identities(), identities()) == ()
+
+
+def test_what_has_the_name_of_something_that_is_gone_was_made_again():
+    was = {
+        ("class", 1, 0): ("table", "public.a"),
+        ("class", 1, 1): ("column", "public.a.x"),
+        ("class", 2, 0): ("table", "public.b"),
+    }
+    was |= {("class", 2, 1): ("column", "public.b.y"), ("class", 3, 0): ("table", "public.c")}
+    now = {
+        ("class", 1, 0): ("table", "public.a"),
+        ("class", 1, 2): ("column", "public.a.x"),
+        ("class", 4, 0): ("table", "public.b"),
+    }
+    now |= {("class", 4, 1): ("column", "public.b.y")}
+    assert made_again(was, now) == {"column": {"public.a.x"}, "table": {"public.b"}}

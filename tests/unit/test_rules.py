@@ -21,6 +21,7 @@ from pytest_dbdeploy.model import (
     Statement,
     StatementError,
     StatementEvidence,
+    TouchedObject,
     Traffic,
 )
 from pytest_dbdeploy.rules import (
@@ -194,6 +195,83 @@ def test_nobody_is_told_to_acknowledge_what_the_server_refuses():
     (finding,) = evaluate("column-type-incompatible", [], [failed])
     assert "acknowledge" not in finding.hint
     assert "docs/rules/column-type-incompatible.md" in finding.hint
+
+
+MENTIONS = ran("CREATE FUNCTION f() RETURNS int AS 'SELECT phone FROM users'", line=9, tag="CREATE FUNCTION")
+
+
+@pytest.mark.parametrize(
+    ("rule", "change", "statement"),
+    [
+        ("column-renamed", ChangeType.RENAMED, "ALTER TABLE users RENAME COLUMN phone TO mobile"),
+        (
+            "not-null-added-without-default",
+            ChangeType.ADDED,
+            "ALTER TABLE users ADD COLUMN phone text NOT NULL",
+        ),
+        ("constraint-removed", ChangeType.MODIFIED, "ALTER TABLE users ALTER COLUMN phone DROP NOT NULL"),
+    ],
+)
+def test_a_later_statement_that_only_mentions_the_object_has_not_made_the_change(rule, change, statement):
+    sides = {
+        ChangeType.RENAMED: ({"name": "public.users.phone"}, {"name": "public.users.mobile"}),
+        ChangeType.ADDED: (None, {"type": "text", "not_null": True}),
+        ChangeType.MODIFIED: ({"not_null": True}, {"not_null": None}),
+    }
+    evidence = [
+        ran(statement, line=4),
+        ran("CREATE INDEX users_phone ON users (phone)", line=8, tag="CREATE INDEX"),
+        MENTIONS,
+    ]
+    changed = Change("column", change, "public.users.phone", *sides[change])
+    assert evaluate(rule, [changed], evidence)[0].place == "drizzle/0007_tidy.sql:4"
+
+
+def test_what_the_server_says_was_altered_tells_a_blocks_change_from_a_mention():
+    altered = (TouchedObject("table", "public.users"),)
+    block = ran(
+        "DO $$ BEGIN ALTER TABLE users RENAME COLUMN phone TO mobile; END $$",
+        line=4,
+        tag="DO",
+        altered=altered,
+    )
+    change = Change("column", ChangeType.RENAMED, "public.users.phone", {}, {"name": "public.users.mobile"})
+    (finding,) = evaluate("column-renamed", [change], [block, MENTIONS])
+    assert finding.place == "drizzle/0007_tidy.sql:4"
+
+
+def test_row_security_is_the_work_of_the_statement_that_turned_it_on():
+    turned_on = ran(
+        "ALTER TABLE users ENABLE ROW LEVEL SECURITY",
+        line=4,
+        altered=(TouchedObject("table", "public.users"),),
+    )
+    facts = Facts(without_policy=(Fact("public.users", "has row level security and no policy"),))
+    (finding,) = evaluate("rls-enabled-without-policy", [], [turned_on, MENTIONS], facts)
+    assert finding.place == "drizzle/0007_tidy.sql:4"
+
+
+@pytest.mark.parametrize(
+    ("tag", "rows", "found"), [("UPDATE 3", 3, 0), ("UPDATE 3", 20_000, 1), ("ALTER TABLE", 3, 1)]
+)
+def test_how_a_query_reads_a_small_table_is_no_finding(tag, rows, found):
+    evidence = ran("...", tag=tag, scanned=("public.users",))
+    findings = evaluate("scanned-under-lock", [], [evidence], Facts(rows={"public.users": rows}))
+    assert len(findings) == found
+
+
+def test_a_table_that_is_locked_again_in_the_same_transaction_is_told_once_unless_the_lock_is_stronger():
+    size = {"public.users": RelationSize(3, 8192)}
+    evidence = [
+        ran("...", line=line, locks=(Lock("public.users", mode, True),), sizes=size, held_seconds=seconds)
+        for line, mode, seconds in (
+            (3, "ShareLock", 4.0),
+            (4, "AccessExclusiveLock", 3.0),
+            (5, "ShareLock", 2.0),
+        )
+    ]
+    findings = evaluate("lock-held-across-statements", [], evidence)
+    assert [f.place for f in findings] == ["drizzle/0007_tidy.sql:3", "drizzle/0007_tidy.sql:4"]
 
 
 # -- policy ----------------------------------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ def test_places_after_copy_data_are_those_of_the_file():
     script = scan("COPY t FROM STDIN; SELECT '\na;\n\\.\n';\nSELECT 2;")
     assert [s.sql for s in script.statements] == ["COPY t FROM STDIN", "SELECT '\n'", "SELECT 2"]
     assert [(s.line, s.column) for s in script.statements] == [(1, 1), (1, 20), (5, 1)]
-    assert script.copies == ((1, 1),)
+    assert [s.data for s in script.statements] == ["a;\n", None, None]
 
 
 def test_data_of_a_client_side_copy_is_no_sql():

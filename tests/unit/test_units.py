@@ -149,3 +149,10 @@ def test_a_rollback_to_a_savepoint_is_the_migrations_own_business():
         [[migration("a", "savepoint s", "rollback to s", "rollback to savepoint s", "abort_me()")]]
     )
     assert len(unit.statements) == 4
+
+
+def test_a_rollback_after_the_scripts_own_commit_has_nothing_to_end():
+    (unit,) = initial_units([[migration("a", "begin", "x", "commit", "rollback")]])
+    assert [ref.index for ref in unit.statements] == [1]
+    with pytest.raises(LayoutError, match="rollback"):
+        initial_units([[migration("a", "begin", "x", "commit", "y", "rollback")]])

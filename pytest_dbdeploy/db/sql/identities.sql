@@ -26,5 +26,15 @@ select 'type', t.oid::bigint, 0, 'type', quote_ident(n.nspname) || '.' || quote_
 from pg_type t join pg_namespace n on n.oid = t.typnamespace left join pg_class c on c.oid = t.typrelid
 where (t.typtype in ('e', 'd', 'r') or (t.typtype = 'c' and c.relkind = 'c')) and n.nspname not in ('pg_catalog', 'information_schema')
 union all
+select 'trigger', g.oid::bigint, 0, 'trigger',
+       quote_ident(n.nspname) || '.' || quote_ident(c.relname) || '.' || quote_ident(g.tgname)
+from pg_trigger g join pg_class c on c.oid = g.tgrelid join pg_namespace n on n.oid = c.relnamespace
+where not g.tgisinternal and n.nspname not in ('pg_catalog', 'information_schema')
+union all
+select 'policy', y.oid::bigint, 0, 'policy',
+       quote_ident(n.nspname) || '.' || quote_ident(c.relname) || '.' || quote_ident(y.polname)
+from pg_policy y join pg_class c on c.oid = y.polrelid join pg_namespace n on n.oid = c.relnamespace
+where n.nspname not in ('pg_catalog', 'information_schema')
+union all
 select 'namespace', n.oid::bigint, 0, 'schema', quote_ident(n.nspname)
 from pg_namespace n where left(n.nspname, 3) <> 'pg_' and n.nspname <> 'information_schema'
