@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
@@ -21,6 +21,7 @@ from ..actions.apply import (
     waits_for_others,
 )
 from ..actions.dump import dump, verify
+from ..actions.restore_touched import Touched
 from ..compare.rows import count_rows, user_tables
 from ..compare.snapshot import Snapshot, read_snapshot
 from ..db import search_path
@@ -50,11 +51,14 @@ class Stage(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """What the target's part needs of the sandbox's."""
+    """What the target's part needs of the sandbox's. ``written``, ``net``, ``unknown``, ``touched``: see ``way_back.Before``."""
 
     units: tuple[Unit, ...]
     written: Mapping[str, int]
     rehearsed_seconds: float | None
+    touched: Touched | None
+    net: Mapping[str, int]
+    unknown: tuple[str, ...]
 
 
 class TargetWork:
@@ -153,7 +157,8 @@ class TargetWork:
                 conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
                 conn.read_only = True
                 conn.execute("set local idle_in_transaction_session_timeout = 0")  # it waits for pg_dump
-                exported = conn.execute("select pg_export_snapshot()").fetchone()
+                exported = conn.execute("select pg_export_snapshot(), pg_current_snapshot()::text").fetchone()
+                assert exported is not None
                 rows = count_rows(conn, user_tables(conn, (self.settings.state.schema_,)))
                 writes = way_back.write_counters(conn)
                 self.backup_path.parent.mkdir(parents=True, exist_ok=True)
@@ -164,7 +169,7 @@ class TargetWork:
                     tools=tools_for(self.plan.target.major),
                     format="directory" if jobs > 1 else "custom",
                     jobs=jobs,
-                    snapshot=exported[0] if exported else None,
+                    snapshot=exported[0],
                     step=step,
                 )
             verify(backup)
@@ -175,8 +180,14 @@ class TargetWork:
                 writes=writes,
                 own_rows=rehearsal.written,
                 backup=backup.path,
+                backup_sha256=backup.sha256,
                 server_major=self.plan.target.major,
                 migrations=tuple(m.name for m in self.plan.migrations),
+                journal=self.workspace.journal.path,
+                backup_snapshot=exported[1] if self.plan.command is None else None,
+                touched=rehearsal.touched,
+                net=rehearsal.net,
+                unknown=rehearsal.unknown,
             )
             state = self._documented(backup, rehearsal.rehearsed_seconds)
             way_back.save(self.workspace.artifacts, self.before, state)
@@ -184,6 +195,8 @@ class TargetWork:
                 f"{backup.bytes / 1e6:.1f} MB, {backup.path.name}",
                 path=str(backup.path),
                 sha256=backup.sha256,
+                bytes=backup.bytes,
+                rows=rows,
             )
         self.workspace.record.backup = backup
         return backup
@@ -295,8 +308,14 @@ class TargetWork:
             lock_timeout=lock_timeout,
             statement_timeout=timeouts.statement,
             before_records=partial(self.layout.ensure_history, conn),  # a plain ROLLBACK takes it back too
-            before_commit=committing,
+            before_commit=partial(self._before_commit, conn, committing),
         )
+
+    def _before_commit(self, conn: psycopg.Connection[Any], committing: Callable[[], None]) -> None:
+        """A rollback tells rows of others from ours by the transactions that wrote them."""
+        row = conn.execute("select pg_current_xact_id()::text").fetchone()
+        self.workspace.journal.append("unit-committing", xid=row[0] if row else None)
+        committing()
 
     def _committing(self) -> None:
         """From here on nobody but the server knows whether the unit was committed."""
