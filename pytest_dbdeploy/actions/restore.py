@@ -48,7 +48,10 @@ _HINTS = (
         "out of shared memory",
         "Raise max_locks_per_transaction on the server: each table and index that is replaced takes two locks.",
     ),
-    ("not ours depend", "Their owners must drop them first; they can be created again afterwards."),
+    (
+        "depend on what must be replaced",
+        "Their owners must drop them first; they can be created again afterwards.",
+    ),
     ("permission denied", "Restore as the role that made the backup, or as a superuser."),
     (
         "must be (owner|member|able to SET ROLE)",
@@ -225,7 +228,7 @@ class _Job:
         ]
         if lost:
             raise pg_errors.DependentObjectsStillExist(
-                f"objects that are not ours depend on what must be replaced: {'; '.join(sorted(lost))}"
+                f"objects that are not ours, or that the backup does not have, depend on what must be replaced: {'; '.join(sorted(lost))}"
             )
 
     def _pass(self, conn: Connection, kind: str, entries: tuple[Entry, ...]) -> None:

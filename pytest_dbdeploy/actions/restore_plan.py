@@ -118,17 +118,31 @@ def make_touched_plan(
     plan.dropped = {o.key for o in drop}
     plan.tables = sorted(o.identity for o in drop if o.kind == "TABLE")
     plan.drops = [
-        *found.statements,
         *_drop_statements(drop),
+        *found.statements,
         *(f"DROP SCHEMA {quoted(name)};" for name in gone),
     ]
     plan.drops += _reset_schemas(now, entries, found.schemas - set(gone), keep_schemas, found.schemas)
     if found.defaults:
         plan.drops += _reset_default_privileges(now, {*keep_schemas, *gone})
     choice = Choice(now, entries, plan.dropped, keep_schemas)
-    plan.passes = in_passes([e for e in entries if e.number in found.back and choice.takes(e)])
+    plan.passes = in_passes(
+        _attached_last([e for e in entries if e.number in found.back and choice.takes(e)])
+    )
     plan.notes += choice.notes
     return plan
+
+
+def _attached_last(entries: Sequence[Entry]) -> list[Entry]:
+    """Partitions of a table that stays are attached with their indexes: else the server makes these by itself."""
+    tables = {e.number for e in entries if e.kind == "TABLE"}
+    late = [e for e in entries if e.kind == "TABLE ATTACH" and not tables.issuperset(e.depends)]
+    rest = [e for e in entries if e not in late]
+    at = max(
+        (i for i, e in enumerate(rest, 1) if e.kind in ("TABLE", "TABLE DATA", "INDEX", "CONSTRAINT")),
+        default=0,
+    )
+    return [*rest[:at], *late, *rest[at:]]
 
 
 def quoted(name: str) -> str:

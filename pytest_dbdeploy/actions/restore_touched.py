@@ -120,7 +120,6 @@ def select(entries: Sequence[Entry], now: Catalogue, touched: Touched) -> Select
             found.back |= index.numbers(kinds, key)
             wanted.add((drop, key))
         elif kind in _PARTS:
-            assert table is not None
             _select_part(found, index, kind, name, table)
         elif kind == "schema":
             found.schemas.add(split_name(name)[0])
@@ -170,13 +169,12 @@ def _seeds(touched: Touched) -> Iterator[tuple[str, str, str | None]]:
         yield "table", name, None
 
 
-def _select_part(found: Selection, index: _Index, kind: str, name: str, table: str) -> None:
+def _select_part(found: Selection, index: _Index, kind: str, name: str, table: str | None) -> None:
     kinds, statement = _PARTS[kind]
-    schema, relation = _plain(table)
-    last = split_name(name)[-1]
-    tag = printed(last) if kind in ("index", "statistics") else f"{relation} {printed(last)}"
-    numbers = index.numbers(kinds, (schema, tag))
-    found.back |= numbers
+    schema, *names = (
+        printed(part) for part in split_name(name)
+    )  # of an index its own, else its table's and its own
+    found.back |= index.numbers(kinds, (schema, " ".join(names)))
     found.statements.append(statement.format(name=name, table=table, last=name[len(parent_name(name)) + 1 :]))
 
 
@@ -200,9 +198,17 @@ def _with_dependants(entries: Sequence[Entry], start: Collection[int]) -> set[in
         for number in entry.depends:
             dependants.setdefault(number, []).append(entry)
     schemas = {entry.number for entry in entries if entry.kind == "SCHEMA"}
+    # A view that needs a primary key stands in two places: first without its query, then as a rule.
+    views = {(e.schema, f"{e.tag} _RETURN"): e.number for e in entries if e.kind == "VIEW"}
+    halves = {
+        e.number: views[e.schema, e.tag] for e in entries if e.kind == "RULE" and (e.schema, e.tag) in views
+    }
     found, ahead = set(start), list(start)
     while ahead:
         number = ahead.pop()
+        if number in halves and halves[number] not in found:
+            found.add(halves[number])
+            ahead.append(halves[number])
         for entry in dependants.get(number, ()):
             if number in schemas and entry.kind not in ("ACL", "COMMENT"):
                 continue
