@@ -221,10 +221,7 @@ class DeployFlow(EndingFlow):
         work.insert_row()
         if self.rehearsed is not None:
             found = self.rehearsed
-            back = found.way_back
-            rehearsal = Rehearsal(
-                found.units, found.written, back.seconds, back.touched, back.net, back.unknown
-            )
+            rehearsal = Rehearsal(found.units, found.written, found.way_back)
             work.back_up(rehearsal)
             work.apply(rehearsal)
         else:
@@ -308,6 +305,7 @@ class DeployFlow(EndingFlow):
         return {
             **self._preflight_checks,
             "rollback": asdict(self.rehearsed.way_back) if self.rehearsed else None,
+            "if_restore_loses_writes": self.settings.rollback.if_restore_loses_writes,
             "health_after": self.health_after,
             "release_error": self.code.error if self.code else None,
         }

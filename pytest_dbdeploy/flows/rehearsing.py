@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..actions.clone import Clone, clone
 from ..actions.hub import Hub, open_hub
@@ -22,6 +23,7 @@ from ..sandboxes import embedded
 from ..steps import Step
 from .judging import judge_rehearsal
 from .rehearsing_back import WayBack, rehearse_way_back
+from .way_back import write_counters
 from .workspace import Workspace, count, error_text
 
 PHASE = LogPhase.SANDBOX_VALIDATION
@@ -76,6 +78,7 @@ class SandboxWork:
 
     def run(self) -> Rehearsed:
         """CloneError, ServerError, ToolError: the sandbox could not be made. A migration that fails is evidence, not an error."""
+        counters, begun = self._written_so_far(), time.monotonic()
         copied = self._clone()
         rehearsal = self._rehearse(copied)
         before, after = self._snapshot(copied.before), self._snapshot(copied.after)
@@ -92,6 +95,13 @@ class SandboxWork:
             self._files(),
         )
         changes = judged.changes
+        back = self._way_back(copied, rehearsal, before, counts["before"], after)
+        written = difference(counters, self._written_so_far())
+        back = replace(
+            back,
+            written={name: rows for name, rows in written.items() if name in back.tables},
+            watched=time.monotonic() - begun,
+        )
         emptied = [name for name, rows in counts["before"].items() if rows and counts["after"].get(name) == 0]
         return Rehearsed(
             clone=copied,
@@ -106,10 +116,15 @@ class SandboxWork:
             rows_changed=self._rows_changed(copied),
             written=rehearsal.written,
             emptied=tuple(emptied),
-            way_back=self._way_back(copied, rehearsal, before, counts["before"], after),
+            way_back=back,
             hub=self._hub_of(copied),
             hub_error=self.hub_error,
         )
+
+    def _written_so_far(self) -> dict[str, int]:
+        """Rows that anybody has written to the target, by table."""
+        with self.workspace.connect(self.target, "look", read_only=True) as conn:
+            return write_counters(conn)
 
     def _clone(self) -> Clone:
         assert self.plan.target is not None

@@ -30,7 +30,8 @@ class WayBack:
     """What the rollback gate judges. ``skipped``, ``error``: why it was not rehearsed, or does not hold.
 
     ``touched``: what a restore puts back; None: the whole database, for the reason ``why_whole``. ``net``: by how many rows the
-    migrations grow each table; ``unknown``: tables of which that cannot be told. ``tables``: those that a restore replaces.
+    migrations grow each table; ``unknown``: tables of which that cannot be told; ``overwritten``: those whose rows they write.
+    ``tables``: those that a restore replaces. ``written``: rows that users of the target wrote to them within ``watched`` seconds.
     """
 
     rehearsed: bool = False
@@ -41,7 +42,10 @@ class WayBack:
     why_whole: str | None = None
     net: Mapping[str, int] = field(default_factory=dict)
     unknown: tuple[str, ...] = ()
+    overwritten: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
+    written: Mapping[str, int] = field(default_factory=dict)
+    watched: float = 0.0
 
 
 def rehearse_way_back(
@@ -75,7 +79,8 @@ def rehearse_way_back(
         except DbDeployError as error:
             step.failed(error_text(error).splitlines()[0])
             return WayBack(error=error_text(error))
-        step.done("the whole database, verified" if restored.whole else "what is touched, verified")
+        what = "the whole database was " if restored.whole else ""
+        step.done(f"{what}restored from a backup and verified")
     return WayBack(
         rehearsed=True,
         seconds=restored.seconds,
@@ -83,8 +88,16 @@ def rehearse_way_back(
         why_whole=why_whole,
         net=dict(net),
         unknown=tuple(sorted(emptied)),
-        tables=restored.tables,
+        overwritten=tuple(
+            sorted({*rehearsal.written, *(n for e in rehearsal.evidence for n in e.rewritten)} - set(history))
+        ),
+        tables=tuple(sorted({*restored.tables, *_names(touched)} - set(history))),
     )
+
+
+def _names(touched: Touched) -> set[str]:
+    """Tables as they are called before the migrations."""
+    return {name for kind, name, _ in touched.objects if kind == "table"}
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
@@ -21,7 +21,7 @@ from ..actions.apply import (
     waits_for_others,
 )
 from ..actions.dump import dump, verify
-from ..actions.restore_touched import Touched
+from ..actions.restore_writes import Writes, rows_written_since
 from ..compare.rows import count_rows, user_tables
 from ..compare.snapshot import Snapshot, read_snapshot
 from ..db import search_path
@@ -36,6 +36,7 @@ from ..plan import fingerprint, read_history
 from ..steps import Step
 from . import way_back
 from .held_lock import HeldLock
+from .rehearsing_back import WayBack
 from .workspace import Workspace, count
 
 
@@ -51,14 +52,11 @@ class Stage(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """What the target's part needs of the sandbox's. ``written``, ``net``, ``unknown``, ``touched``: see ``way_back.Before``."""
+    """What the target's part needs of the sandbox's."""
 
     units: tuple[Unit, ...]
     written: Mapping[str, int]
-    rehearsed_seconds: float | None
-    touched: Touched | None
-    net: Mapping[str, int]
-    unknown: tuple[str, ...]
+    back: WayBack
 
 
 class TargetWork:
@@ -185,19 +183,18 @@ class TargetWork:
                 migrations=tuple(m.name for m in self.plan.migrations),
                 journal=self.workspace.journal.path,
                 backup_snapshot=exported[1] if self.plan.command is None else None,
-                touched=rehearsal.touched,
-                net=rehearsal.net,
-                unknown=rehearsal.unknown,
+                touched=rehearsal.back.touched,
+                net=rehearsal.back.net,
+                unknown=rehearsal.back.unknown,
             )
-            state = self._documented(backup, rehearsal.rehearsed_seconds)
+            state = self._documented(backup, rehearsal.back.seconds)
             way_back.save(self.workspace.artifacts, self.before, state)
             step.done(
                 f"{backup.bytes / 1e6:.1f} MB, {backup.path.name}",
                 path=str(backup.path),
                 sha256=backup.sha256,
-                bytes=backup.bytes,
-                rows=rows,
             )
+        self.workspace.journal.append("backup", sha256=backup.sha256, bytes=backup.bytes, rows=rows)
         self.workspace.record.backup = backup
         return backup
 
@@ -235,6 +232,7 @@ class TargetWork:
             if self.plan.command is not None:
                 self._apply_command(self.plan.command, step)
             else:
+                self._note_writes(rehearsal.back.overwritten)
                 self._apply_units(rehearsal.units, step)
             self.stage = Stage.APPLIED
             step.done(
@@ -250,6 +248,23 @@ class TargetWork:
         self.stage, self.committed_units = Stage.APPLYING, 1  # what it commits, and when, is not ours to know
         run_command(command, self.url, self.settings.rootdir, step)
         self.set_state(State.APPLIED)
+
+    def _note_writes(self, tables: Sequence[str]) -> None:
+        """What others wrote since the backup to rows that the migrations are about to write over: afterwards nobody could tell."""
+        before = self.before
+        assert before is not None
+        known = [name for name in tables if name in before.rows]
+        if not known or before.backup_snapshot is None:
+            return
+        with self.workspace.connect(self.url, "count", read_only=True) as conn:
+            conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            written = rows_written_since(conn, known, Writes(before.backup_snapshot, before.rows, ()))
+            row = conn.execute("select pg_current_snapshot()::text").fetchone()
+            rows = count_rows(conn, known)
+        snapshot = row[0] if row else None
+        self.workspace.journal.append(
+            way_back.WRITES, snapshot=snapshot, rows=rows, written=dict(written.tables)
+        )
 
     def _apply_units(self, units: tuple[Unit, ...], step: Step) -> None:
         migrations = {m.name: m for m in self.plan.migrations}

@@ -7,8 +7,9 @@ Works from the artifacts and the target, never from memory: an automatic rollbac
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,8 @@ from .workspace import Workspace, count, error_text
 STATE_FILE = "rollback-state.json"
 BASELINE_FILE = "baseline.json"
 REHEARSAL_FILE = "rehearsal.json"
+#: The journal's event: what others wrote between the backup and the migrations, to tables that these write over.
+WRITES = "writes-before"
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,9 +195,31 @@ def rows_written_since(conn: psycopg.Connection[Any], before: Before, tables: Co
     """Rows of ``tables`` that others wrote since the backup. Call it when nobody can write to them any more."""
     if before.backup_snapshot is None:  # the migrations are a command's: its transactions are not known
         return _about(conn, before, tables)
-    own = {e["xid"] for e in journal.read(before.journal) if e["event"] == "unit-committing"}
-    writes = Writes(before.backup_snapshot, before.rows, own, before.net, before.unknown)
-    return exact_rows_written_since(conn, sorted(tables), writes)
+    events = journal.read(before.journal)
+    own = {e["xid"] for e in events if e["event"] == "unit-committing"}
+    writes = Writes(
+        before.backup_snapshot,
+        before.rows,
+        own,
+        before.net,
+        before.unknown,
+        (before.backup, before.server_major),
+    )
+    noted: dict[str, Any] = next(
+        (e for e in reversed(events) if e["event"] == WRITES), {"rows": {}, "written": {}}
+    )
+    found = exact_rows_written_since(conn, sorted(set(tables) - set(noted["rows"])), writes)
+    again = sorted(set(tables) & set(noted["rows"]))
+    if not again:
+        return found
+    writes = replace(writes, snapshot=noted["snapshot"], rows=noted["rows"])
+    since = exact_rows_written_since(conn, again, writes)
+    total = (
+        Counter(found.tables)
+        + Counter(since.tables)
+        + Counter({n: noted["written"].get(n, 0) for n in again})
+    )
+    return RowsWritten(total.total(), found.exact and since.exact, dict(total))
 
 
 def put_back(
@@ -222,8 +247,8 @@ def put_back(
         restored = restoring.run()
         record.performed = record.verified = True
         workspace.record.notes += restored.notes
-        what = "the whole database" if restored.whole else "what the deployment touched"
-        step.done(f"{what} restored from {before.backup.name} and verified", seconds=restored.seconds)
+        what = "the whole database was " if restored.whole and before.touched is not None else ""
+        step.done(f"{what}restored from {before.backup.name} and verified", seconds=restored.seconds)
     return restored
 
 
