@@ -38,6 +38,8 @@ _PARTS = {
     "policy": (("POLICY",), "DROP POLICY IF EXISTS {last} ON {table};"),
     "rule": (("RULE",), "DROP RULE IF EXISTS {last} ON {table} CASCADE;"),
 }
+# They stand for themselves, and come or go as a whole.
+_ALONE = {"extension": "EXTENSION", "publication": "PUBLICATION"}
 _DROP_KIND = {kind: drop for kinds, drop in _WHOLE.values() for kind in kinds}
 _RELATIONS = ("table", "foreign table", "view", "materialized view")
 #: What a lost part of a relation that stays is, as the server calls it, and as the backup's list does.
@@ -83,6 +85,8 @@ def touched_by(changes: Iterable[Change], tables: Iterable[str]) -> Touched:
     """``changes``: unfolded. ``tables``: whose rows the migrations write. What a table's parts have from its parent is the parent's."""
     objects: list[tuple[str, str, str | None]] = []
     for change in changes:
+        if change.kind == "publication" and set(change.after or ()) == set(change.before or ()) == {"tables"}:
+            continue  # they come back into it, and go from it, with themselves
         sides = [side for side in (change.before, change.after) if side is not None]
         if any(side.get("inherited") or side.get("attached_to") for side in sides):
             continue
@@ -126,6 +130,8 @@ def select(entries: Sequence[Entry], now: Catalogue, touched: Touched) -> Select
             found.back |= {
                 e.number for e in entries if e.kind == "SCHEMA" and e.tag == printed(split_name(name)[0])
             }
+        elif kind in _ALONE:
+            _select_alone(found, entries, now, kind, split_name(name)[0])
         elif kind == "default privileges":
             found.defaults = True
             found.back |= {e.number for e in entries if e.kind == "DEFAULT ACL"}
@@ -135,7 +141,7 @@ def select(entries: Sequence[Entry], now: Catalogue, touched: Touched) -> Select
     for entry in entries:
         if entry.number in found.back and entry.kind in _DROP_KIND and entry.schema is not None:
             wanted.add((_DROP_KIND[entry.kind], _name(entry)))
-    found.drop = [o for o in now.objects if _key(o) in wanted]
+    found.drop += [o for o in now.objects if _key(o) in wanted]
     for present in found.drop:
         if present.extension or not present.ours:
             owner = "an extension" if present.extension else present.owner
@@ -176,6 +182,15 @@ def _select_part(found: Selection, index: _Index, kind: str, name: str, table: s
     )  # of an index its own, else its table's and its own
     found.back |= index.numbers(kinds, (schema, " ".join(names)))
     found.statements.append(statement.format(name=name, table=table, last=name[len(parent_name(name)) + 1 :]))
+
+
+def _select_alone(found: Selection, entries: Sequence[Entry], now: Catalogue, kind: str, name: str) -> None:
+    back = [e.number for e in entries if e.kind == _ALONE[kind] and e.tag == printed(name)]
+    drop = [o for o in now.objects if o.kind == _ALONE[kind] and o.name == name]
+    if back and drop:
+        raise NotPossible(f"the deployment changes {kind} {name}")
+    found.back.update(back)
+    found.drop += drop
 
 
 class _Index:

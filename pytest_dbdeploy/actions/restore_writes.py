@@ -84,7 +84,8 @@ def _updated(conn: Connection, table: str, writes: Writes) -> int | None:
     if not keys:
         return None
     columns = [
-        quoted for (quoted,) in conn.execute("select quote_ident(c) from unnest(%s::text[]) as c", [keys[0][1]])
+        quoted
+        for (quoted,) in conn.execute("select quote_ident(c) from unnest(%s::text[]) as c", [keys[0][1]])
     ]
     statement = sql.SQL(query("fresh_keys")).format(
         key=sql.SQL(", ").join(sql.SQL("t.{}").format(sql.Identifier(column)) for column in keys[0][1]),
