@@ -28,6 +28,7 @@ class Writes:
 
     ``rows``: of each table in it, partitions counted under their root. ``own``: the deployment's own transactions.
     ``net``: by how many rows its migrations grow each table, as rehearsed. ``unknown``: tables of which that cannot be told.
+    ``restored``: transactions of other rollbacks, whose rows bear their mark, whoever had written them.
     ``backup``: the archive and the server's major, to tell updates by the key; None: not told.
     """
 
@@ -36,6 +37,7 @@ class Writes:
     own: Collection[str]
     net: Mapping[str, int] = field(default_factory=dict)
     unknown: Collection[str] = ()
+    restored: Collection[str] = ()
     backup: tuple[Path, int] | None = None
 
 
@@ -60,13 +62,18 @@ def rows_written_since(conn: Connection, tables: Sequence[str], writes: Writes) 
 
 def _of(conn: Connection, table: str, writes: Writes, *, partition: bool) -> tuple[int, bool]:
     statement = sql.SQL(query("rows_since")).format(table=sql.SQL(table))
-    row = conn.execute(statement, {"snapshot": writes.snapshot, "own": sorted(writes.own)}).fetchone()
+    parameters = {
+        "snapshot": writes.snapshot,
+        "own": sorted(writes.own),
+        "restored": sorted(writes.restored),
+    }
+    row = conn.execute(statement, parameters).fetchone()
     assert row is not None
-    fresh, ours, total = row
+    fresh, ours, restored, total = row
     before = writes.rows.get(table)
     if before is None:
         return fresh, not partition  # else the deployment made it
-    if table in writes.unknown:
+    if restored or table in writes.unknown:
         return fresh, False
     gone = before + writes.net.get(table, 0) - (total - fresh)
     if ours == 0 and fresh and gone > 0 and (updated := _updated(conn, table, writes)) is not None:

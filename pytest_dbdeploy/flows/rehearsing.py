@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from ..actions.clone import Clone, clone
 from ..actions.hub import Hub, open_hub
@@ -243,8 +244,16 @@ class SandboxWork:
             return WayBack(skipped="the migrations do not apply, so there is nothing to roll back")
         if self.settings.sandbox.data == "schema":
             return WayBack(skipped="the clone has no data (sandbox.data: schema)")
+        names = [migration.name for migration in self.plan.migrations]
         return rehearse_way_back(
-            self.workspace, self._opened(), copied, (before, after), rows, rehearsal, self._tools_tables()
+            self.workspace,
+            self._opened(),
+            copied,
+            (before, after),
+            rows,
+            rehearsal,
+            self._tools_tables(),
+            partial(self.layout.forget, names=names),
         )
 
     def _tools_tables(self) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from ..actions.clone import Clone
@@ -11,6 +11,7 @@ from ..actions.restore_touched import NotPossible, Touched, touched_by
 from ..compare.diff import differences
 from ..compare.rows import digest_rows
 from ..compare.snapshot import Snapshot
+from ..db.connect import Connection
 from ..db.url import DatabaseUrl
 from ..errors import DbDeployError, RestoreError
 from ..model import LogPhase
@@ -23,6 +24,9 @@ from .workspace import Workspace, error_text
 # Settings of a database belong to the database itself: neither a copy nor a restore takes them along.
 _SETTING = "setting"
 _COPY = "dbdeploy_way_back"
+_LARGE_OBJECTS = """
+select count(*), sum(hashtextextended(format('%s %s %s', loid, pageno, encode(data, 'hex')), 0)) from pg_largeobject
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +60,11 @@ def rehearse_way_back(
     rows: Mapping[str, int],
     rehearsal: Rehearsal,
     history: Collection[str],
+    forget: Callable[[Connection], None],
 ) -> WayBack:
     """Restores from the clone's own dump over a copy of the migrated clone, and compares. ``snapshots``: before and after.
 
-    ``rows``: numbers of rows before, by table. ``history``: tables that the migration tool keeps for itself.
+    ``rows``: numbers of rows before, by table. ``history``: tables that the migration tool keeps for itself; ``forget`` takes the migrations out of them.
     """
     before, after = snapshots
     changes = [c for c in differences(before, after) if c.kind != _SETTING]
@@ -71,7 +76,7 @@ def rehearse_way_back(
         for name, number in one.rows.items():
             net[name] += number.inserted - number.deleted
     with workspace.steps.step("rollback-rehearsal", "rehearse rollback", LogPhase.SANDBOX_VALIDATION) as step:
-        rehearsing = _Rehearsing(workspace, sandbox, copied, before, rows, step)
+        rehearsing = _Rehearsing(workspace, sandbox, copied, before, rows, forget, step)
         try:
             if settings:
                 raise RestoreError("a setting of the database changed, which no restore puts back")
@@ -107,6 +112,7 @@ class _Rehearsing:
     copied: Clone
     before: Snapshot
     rows: Mapping[str, int]
+    forget: Callable[[Connection], None]
     step: Step
 
     def run(self, touched: Touched) -> tuple[Restored, str | None]:
@@ -128,17 +134,18 @@ class _Rehearsing:
             Wanted(self.before, self.rows, touched, own, leave_out=(_SETTING,)),
             server_major=self.sandbox.major,
             step=self.step,
+            finish=self.forget,
         )
         self._compare_rows(url)
         return restored
 
     def _compare_rows(self, url: DatabaseUrl) -> None:
         """Every row of every table, as the clone had it: that nothing was touched that is not known as touched, too."""
-        names = list(self.rows)
-        digests = []
+        digests: list[dict[str, object]] = []
         for database in (self.copied.before, url):
             with self.workspace.connect(database, "compare", read_only=True) as conn:
-                digests.append(digest_rows(conn, names))
-        different = [name for name in names if digests[0][name] != digests[1][name]]
+                found: dict[str, object] = dict(digest_rows(conn, list(self.rows)))
+                digests.append(found | {"large objects": conn.execute(_LARGE_OBJECTS).fetchone()})
+        different = [name for name, digest in digests[0].items() if digests[1][name] != digest]
         if different:
             raise RestoreError(f"rows of {', '.join(different[:5])} are not as they were")

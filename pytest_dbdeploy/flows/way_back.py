@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -41,6 +42,8 @@ BASELINE_FILE = "baseline.json"
 REHEARSAL_FILE = "rehearsal.json"
 #: The journal's event: what others wrote between the backup and the migrations, to tables that these write over.
 WRITES = "writes-before"
+#: The journal's event: the transaction in which a restore is about to be committed.
+RESTORED = "restore-committing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +206,7 @@ def rows_written_since(conn: psycopg.Connection[Any], before: Before, tables: Co
         own,
         before.net,
         before.unknown,
+        _other_rollbacks(before.journal),
         (before.backup, before.server_major),
     )
     noted: dict[str, Any] = next(
@@ -220,6 +224,15 @@ def rows_written_since(conn: psycopg.Connection[Any], before: Before, tables: Co
         + Counter({n: noted["written"].get(n, 0) for n in again})
     )
     return RowsWritten(total.total(), found.exact and since.exact, dict(total))
+
+
+def _other_rollbacks(own: Path) -> set[str]:
+    """The transactions of the rollbacks that this folder of artifacts knows."""
+    found: set[str] = set()
+    for path in own.parent.parent.glob(f"*/{JOURNAL}"):
+        with suppress(StateError):
+            found |= {e["xid"] for e in journal.read(path) if e["event"] == RESTORED}
+    return found
 
 
 def put_back(
@@ -266,7 +279,7 @@ class _Restoring:
     begun: bool = False
 
     def run(self) -> Restored:
-        if self.before.touched is not None:
+        if self.before.touched is not None and self._as_rehearsed():
             try:
                 return self._restore(self.before.touched)
             except (NotPossible, RestoreError) as error:
@@ -276,6 +289,12 @@ class _Restoring:
                 self.workspace.record.notes.append(text)
                 self.workspace.say(LogPhase.ROLLBACK, Level.WARN, text)
         return self._restore(None)
+
+    def _as_rehearsed(self) -> bool:
+        """Nobody knows what a command did that did not succeed: only statements of ours are known one by one."""
+        events = journal.read(self.before.journal)
+        applied = any(e["event"] == "state" and e["state"] == State.APPLIED for e in events)
+        return self.before.backup_snapshot is not None or applied
 
     def _restore(self, touched: Touched | None) -> Restored:
         before = self.before
@@ -334,6 +353,8 @@ class _Restoring:
             raise RestoreError(
                 "after the rollback the migration history would not be as it was, so nothing was changed"
             )
+        row = conn.execute("select pg_current_xact_id()::text").fetchone()
+        self.workspace.journal.append(RESTORED, xid=row[0] if row else None)
         table = StateTable(self.workspace.settings.state.schema_)
         table.update(conn, self.workspace.record.deployment_id, State.ROLLED_BACK)
 

@@ -91,3 +91,20 @@ def test_what_the_migrations_wrote_is_not_counted_and_what_others_wrote_before_a
 
 def fetch_one(conn, statement):
     return conn.execute(statement).fetchone()[0]
+
+
+def test_what_another_rollback_put_there_counts_and_is_no_exact_number(postgres17: RealServer):
+    url = postgres17.owner_database()
+    execute(url, BEFORE)
+    with connect(url, purpose="test", read_only=True) as conn:
+        snapshot = str(fetch_one(conn, "select pg_current_snapshot()::text"))
+        rows = count_rows(conn, user_tables(conn))
+    with connect(url, purpose="test") as conn:
+        restored = str(fetch_one(conn, "select pg_current_xact_id()::text"))
+        conn.execute(
+            "create table copied as table plain; truncate plain; insert into plain table copied; drop table copied"
+        )
+    writes = Writes(snapshot, rows, (), restored=[restored])
+    with connect(url, purpose="test", read_only=True) as conn:
+        found = rows_written_since(conn, ["public.plain"], writes)
+    assert (dict(found.tables), found.exact) == ({"public.plain": 50}, False)
