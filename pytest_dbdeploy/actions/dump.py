@@ -51,7 +51,10 @@ _HINTS = (
 
 @dataclass(frozen=True, slots=True)
 class Dump:
-    """What ``write_dump`` is told. ``compression``: a value of pg_dump's -Z. ``error``: what is raised when it fails."""
+    """What ``write_dump`` is told. ``compression``: a value of pg_dump's -Z. ``error``: what is raised when it fails.
+
+    ``tables``: only these, as the server quotes their names.
+    """
 
     path: Path
     tools: Tools
@@ -64,6 +67,7 @@ class Dump:
     purpose: str = "backup"
     lock_wait: float = LOCK_WAIT_SECONDS
     error: type[DbDeployError] = BackupError
+    tables: Sequence[str] | None = None
 
 
 def dump(
@@ -112,12 +116,13 @@ def consistent(
 
 def write_dump(url: DatabaseUrl, conn: Connection, snapshot: str, wanted: Dump, step: Step | None) -> Backup:
     """Dumps what ``conn`` sees in ``snapshot``; see ``dump``. A failed dump leaves no file behind."""
-    check_readable(conn, wanted)
+    if wanted.tables is None:
+        check_readable(conn, wanted)
     _create_private(wanted)
     started = time.monotonic()
     try:
         _pg_dump(url, snapshot, wanted, step, started)
-        missing = _missing_relations(conn, wanted)
+        missing = _missing_relations(conn, wanted) if wanted.tables is None else []
         if missing:
             raise wanted.error(
                 f"the dump of {url.label} lacks {', '.join(missing[:10])}",
@@ -217,6 +222,7 @@ def _pg_dump(url: DatabaseUrl, snapshot: str, wanted: Dump, step: Step | None, s
         argv.append(f"--jobs={max(1, wanted.jobs)}")
     if wanted.schema_only:
         argv.append("--schema-only")
+    argv += [f"--table={name}" for name in wanted.tables or ()]
     argv += [f"--exclude-schema={_pattern(name)}" for name in wanted.exclude_schemas]
     watch = progress(step, wanted.path, started) if step is not None else None
     env = tool_environment(wanted.tools, url, wanted.purpose)

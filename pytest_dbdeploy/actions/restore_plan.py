@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -10,6 +9,7 @@ from psycopg import sql
 
 from .restore_catalogue import Catalogue, Present
 from .restore_choice import LEFT_KINDS, Choice, in_passes
+from .restore_touched import Touched, select
 from .toc import Entry, printed
 
 # With IF EXISTS and CASCADE any order works; this one has the fewest cascades.
@@ -63,10 +63,12 @@ _PUBLIC_BY_DEFAULT = {"f": "EXECUTE", "T": "USAGE"}
 class RestorePlan:
     """``drops``: SQL to run first, without BEGIN. ``passes``: entries in the order of restoring, each by one pg_restore.
 
-    ``dropped``: keys of the objects that may vanish; nothing else may. ``tables``: as SQL, to be locked first.
+    ``dropped``: keys of the objects that may vanish; nothing else may, but for parts of other tables that come back.
+    ``tables``: as SQL, to be locked first. ``whole``: the whole database.
     """
 
     superuser: bool = False
+    whole: bool = True
     drops: list[str] = field(default_factory=list)
     dropped: set[str] = field(default_factory=set)
     tables: list[str] = field(default_factory=list)
@@ -100,29 +102,51 @@ def make_plan(now: Catalogue, entries: Sequence[Entry], keep_schemas: Collection
     return plan
 
 
+def make_touched_plan(
+    now: Catalogue, entries: Sequence[Entry], keep_schemas: Collection[str], touched: Touched
+) -> RestorePlan:
+    """The same for nothing but what was touched, and what depends on it. NotPossible when that cannot be."""
+    found = select(entries, now, touched)
+    plan = RestorePlan(superuser=now.superuser, whole=False)
+    drop = [o for o in found.drop if o.schema not in keep_schemas]
+    backup_schemas = {e.tag for e in entries if e.kind == "SCHEMA"} | {
+        e.schema for e in entries if e.schema is not None
+    }
+    gone = [
+        name for name in _schemas_to_drop(now, drop, backup_schemas, keep_schemas) if name in found.schemas
+    ]
+    plan.dropped = {o.key for o in drop}
+    plan.tables = sorted(o.identity for o in drop if o.kind == "TABLE")
+    plan.drops = [
+        *_drop_statements(drop),
+        *found.statements,
+        *(f"DROP SCHEMA {quoted(name)};" for name in gone),
+    ]
+    plan.drops += _reset_schemas(now, entries, found.schemas - set(gone), keep_schemas, found.schemas)
+    if found.defaults:
+        plan.drops += _reset_default_privileges(now, {*keep_schemas, *gone})
+    choice = Choice(now, entries, plan.dropped, keep_schemas)
+    plan.passes = in_passes(
+        _attached_last([e for e in entries if e.number in found.back and choice.takes(e)])
+    )
+    plan.notes += choice.notes
+    return plan
+
+
+def _attached_last(entries: Sequence[Entry]) -> list[Entry]:
+    """Partitions of a table that stays are attached with their indexes: else the server makes these by itself."""
+    tables = {e.number for e in entries if e.kind == "TABLE"}
+    late = [e for e in entries if e.kind == "TABLE ATTACH" and not tables.issuperset(e.depends)]
+    rest = [e for e in entries if e not in late]
+    at = max(
+        (i for i, e in enumerate(rest, 1) if e.kind in ("TABLE", "TABLE DATA", "INDEX", "CONSTRAINT")),
+        default=0,
+    )
+    return [*rest[:at], *late, *rest[at:]]
+
+
 def quoted(name: str) -> str:
     return sql.Identifier(name).as_string()
-
-
-def guard(survivors: str, dropped: Collection[str]) -> tuple[str, str]:
-    """SQL before and after the drops: an exception unless only what is in ``dropped`` has vanished.
-
-    CASCADE also takes objects that belong to somebody else. ``survivors``: the text of ``restore_survivors.sql``.
-    """
-    keys = sql.Literal(json.dumps(sorted(dropped))).as_string()
-    before = (
-        f"SELECT pg_catalog.set_config('dbdeploy.dropped', {keys}, true);\n"
-        "SELECT pg_catalog.set_config('dbdeploy.survivors', coalesce(pg_catalog.json_object_agg(key, description)::text, '{}'), true)"
-        f" FROM (\n{survivors}\n) s;\n"
-    )
-    after = (
-        "DO $dbdeploy$ DECLARE lost text; BEGIN\n"
-        "SELECT pg_catalog.string_agg(b.value, '; ') INTO lost FROM pg_catalog.json_each_text(pg_catalog.current_setting('dbdeploy.survivors')::json) b\n"
-        f"WHERE b.key NOT IN (SELECT s.key FROM (\n{survivors}\n) s);\n"
-        "IF lost IS NOT NULL THEN RAISE EXCEPTION USING MESSAGE = 'objects that are not ours depend on what must be replaced: ' || lost,\n"
-        "ERRCODE = 'dependent_objects_still_exist'; END IF; END $dbdeploy$;\n"
-    )
-    return before, after
 
 
 def _goes(present: Present, in_backup: Collection[tuple[str, str]], keep_schemas: Collection[str]) -> bool:
@@ -167,7 +191,11 @@ def _schemas_to_drop(
 
 
 def _reset_schemas(
-    now: Catalogue, entries: Sequence[Entry], wanted: Collection[str | None], keep_schemas: Collection[str]
+    now: Catalogue,
+    entries: Sequence[Entry],
+    wanted: Collection[str | None],
+    keep_schemas: Collection[str],
+    only: Collection[str] | None = None,
 ) -> list[str]:
     """SQL that takes schemas back to their default privileges and comment, from which the backup's entries start."""
     owners = {e.tag: e.owner for e in entries if e.kind == "SCHEMA"}
@@ -178,6 +206,8 @@ def _reset_schemas(
         statements += ["ALTER SCHEMA public OWNER TO pg_database_owner;", *_public_comment()]
     for schema in now.schemas:
         if not schema.ours or schema.extension or schema.name in keep_schemas:
+            continue
+        if only is not None and schema.name not in only:
             continue
         if schema.name != "public" and printed(schema.name) not in wanted:
             continue

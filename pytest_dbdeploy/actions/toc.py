@@ -48,6 +48,7 @@ _LONG_KINDS = (
     "USER MAPPING",
 )
 _LINE = re.compile(rf"(\d+); (\d+) (\d+) ({'|'.join(_LONG_KINDS)}|[A-Z]+) (.*)")
+_DEPENDS = ";\tdepends on:"
 RELATION_KINDS = ("TABLE", "VIEW", "MATERIALIZED VIEW", "SEQUENCE", "FOREIGN TABLE")
 
 
@@ -55,7 +56,7 @@ RELATION_KINDS = ("TABLE", "VIEW", "MATERIALIZED VIEW", "SEQUENCE", "FOREIGN TAB
 class Entry:
     """One entry. ``schema``: None for what is in none. ``tag``: as pg_dump names the object. ``owner``: "" where it has none.
 
-    pg_restore writes line breaks in names as spaces: so are they here.
+    pg_restore writes line breaks in names as spaces: so are they here. ``depends``: numbers of the entries that must come first.
     """
 
     line: str
@@ -63,6 +64,11 @@ class Entry:
     schema: str | None
     tag: str
     owner: str
+    depends: tuple[int, ...] = ()
+
+    @property
+    def number(self) -> int:
+        return int(self.line.partition(";")[0])
 
     @property
     def label(self) -> str:
@@ -77,17 +83,27 @@ def printed(name: str) -> str:
 
 def parse(text: str, *, schemas: Collection[str] = (), roles: Collection[str] = ()) -> tuple[Entry, ...]:
     """Reads the list. ``schemas``, ``roles``: known names, without which a name with a space in it is ambiguous."""
-    matches = [match for line in text.splitlines() if (match := _LINE.fullmatch(line)) is not None]
+    matches: list[re.Match[str]] = []
+    depends: dict[int, tuple[int, ...]] = {}
+    for line in text.splitlines():
+        if match := _LINE.fullmatch(line):
+            matches.append(match)
+        elif line.startswith(_DEPENDS) and matches:
+            depends[int(matches[-1][1])] = tuple(map(int, line.removeprefix(_DEPENDS).split()))
     known_roles = sorted(map(printed, roles), key=len, reverse=True)
     known = set(map(printed, schemas))
     for match in matches:
         if match[4] == "SCHEMA":
             known.add(_owner(match[5].removeprefix("- "), known_roles)[0])
     known_schemas = sorted(known, key=len, reverse=True)
-    return tuple(_entry(match, known_schemas, known_roles) for match in matches)
+    return tuple(
+        _entry(match, known_schemas, known_roles, depends.get(int(match[1]), ())) for match in matches
+    )
 
 
-def _entry(match: re.Match[str], schemas: Iterable[str], roles: Iterable[str]) -> Entry:
+def _entry(
+    match: re.Match[str], schemas: Iterable[str], roles: Iterable[str], depends: tuple[int, ...]
+) -> Entry:
     rest = match[5]
     if rest.startswith("- "):
         schema, rest = None, rest[2:]
@@ -95,7 +111,7 @@ def _entry(match: re.Match[str], schemas: Iterable[str], roles: Iterable[str]) -
         schema = next((name for name in schemas if rest.startswith(f"{name} ")), rest.partition(" ")[0])
         rest = rest[len(schema) + 1 :]
     tag, owner = _owner(rest, roles)
-    return Entry(match[0], match[4], schema, tag, owner)
+    return Entry(match[0], match[4], schema, tag, owner, depends)
 
 
 def _owner(rest: str, roles: Iterable[str]) -> tuple[str, str]:
@@ -109,9 +125,9 @@ def _owner(rest: str, roles: Iterable[str]) -> tuple[str, str]:
 
 
 def listing(tools: Tools, archive: Path, error: type[DbDeployError]) -> str:
-    """The text of ``pg_restore --list``; ``error`` with pg_restore's message when the archive cannot be read."""
+    """The text of ``pg_restore --list`` with dependencies; ``error`` with pg_restore's message when the archive cannot be read."""
     status, text, problem = output(
-        [tools.path("pg_restore"), "--list", archive], tool_environment(tools, None, "list")
+        [tools.path("pg_restore"), "--list", "--verbose", archive], tool_environment(tools, None, "list")
     )
     if status != 0:
         raise error(
@@ -126,7 +142,7 @@ def reader_for(archive: Path, minimum_major: int, error: type[DbDeployError]) ->
     """Tools whose pg_restore can read the archive, the lowest that are not below ``minimum_major``, and its list."""
     problem: DbDeployError | None = None
     for tools in find_installations():
-        if tools.major < minimum_major or not tools.has("pg_restore", "psql"):
+        if tools.major < minimum_major or not tools.has("pg_restore"):
             continue
         try:
             return tools, listing(tools, archive, error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import psycopg
@@ -184,9 +184,9 @@ class DeployFlow(EndingFlow):
         self.record.findings = list(found.findings)
         self.record.not_compared = list(found.after.not_compared)
         way_back.save_rehearsal(self.workspace.artifacts, found.before, found.after, found.emptied)
-        self.record.rollback.strategy = "restore" if found.way_back["rehearsed"] else None
-        self.record.rollback.rehearsed = found.way_back["rehearsed"]
-        self.record.rollback.rehearsed_seconds = found.way_back["seconds"]
+        self.record.rollback.strategy = "restore" if found.way_back.rehearsed else None
+        self.record.rollback.rehearsed = found.way_back.rehearsed
+        self.record.rollback.rehearsed_seconds = found.way_back.seconds
         plan = replace(plan, units=found.units or plan.units)
         self._set_plan(plan)
         if plan.command is not None and found.changes_nothing:
@@ -221,7 +221,7 @@ class DeployFlow(EndingFlow):
         work.insert_row()
         if self.rehearsed is not None:
             found = self.rehearsed
-            rehearsal = Rehearsal(found.units, found.written, found.way_back["seconds"])
+            rehearsal = Rehearsal(found.units, found.written, found.way_back)
             work.back_up(rehearsal)
             work.apply(rehearsal)
         else:
@@ -304,7 +304,8 @@ class DeployFlow(EndingFlow):
             self._preflight_checks["hub_error"] = self.sandbox_work and self.sandbox_work.reach_hub()
         return {
             **self._preflight_checks,
-            "rollback": self.rehearsed.way_back if self.rehearsed else None,
+            "rollback": asdict(self.rehearsed.way_back) if self.rehearsed else None,
+            "if_restore_loses_writes": self.settings.rollback.if_restore_loses_writes,
             "health_after": self.health_after,
             "release_error": self.code.error if self.code else None,
         }

@@ -22,6 +22,7 @@ from .base import Close, Ledger
 from .code import put_code_back
 from .common import CommonFlow
 from .held_lock import HeldLock
+from .restoring import Restored
 from .workspace import error_text
 
 
@@ -122,24 +123,24 @@ class EarlierFlow(CommonFlow):
                 hint=f"roll back the newest first: pytest --dbdeploy-rollback={later[0].id}",
             )
 
-    def _put_back(self) -> way_back.Restored:
+    def _put_back(self) -> Restored:
         """Restores what the deployment changed; nothing to do when it never got as far as applying."""
         assert self.url is not None and self.row is not None
         if self.row.state is State.STARTED:
             self._set_state(State.ABORTED)
             self.record.rollback.verified = True
-            return way_back.Restored()
+            return Restored()
         release, database = way_back.release_of(self.earlier)
         if not database:
             put_code_back(self.workspace, release)
             self._set_state(State.ROLLED_BACK)
             self.record.rollback.verified = True
-            return way_back.Restored()
+            return Restored()
         before = way_back.load(self.earlier)
         if self.row.state is State.APPLYING and self._never_committed(before):
             self._set_state(State.ROLLED_BACK)
             self.record.rollback.verified = True
-            return way_back.Restored()
+            return Restored()
         self.touched = True
         self._set_state(State.ROLLING_BACK)
         restored = way_back.put_back(

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 
 from ..actions.clone import Clone, clone
 from ..actions.hub import Hub, open_hub
-from ..actions.restore import restore
-from ..compare.diff import diff
 from ..compare.rows import count_rows, digest_rows, user_tables
 from ..compare.snapshot import Snapshot, read_snapshot
 from ..db import search_path
@@ -24,10 +23,11 @@ from ..rehearsal import Rehearsal, difference, rehearse, written_so_far
 from ..sandboxes import embedded
 from ..steps import Step
 from .judging import judge_rehearsal
+from .rehearsing_back import WayBack, rehearse_way_back
+from .way_back import write_counters
 from .workspace import Workspace, count, error_text
 
 PHASE = LogPhase.SANDBOX_VALIDATION
-SETTING = "setting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Rehearsed:
     rows_changed: bool
     written: Mapping[str, int]
     emptied: tuple[str, ...]
-    way_back: Mapping[str, Any]
+    way_back: WayBack
     hub: DatabaseUrl | None
     hub_error: str | None
 
@@ -79,6 +79,7 @@ class SandboxWork:
 
     def run(self) -> Rehearsed:
         """CloneError, ServerError, ToolError: the sandbox could not be made. A migration that fails is evidence, not an error."""
+        counters, begun = self._written_so_far(), time.monotonic()
         copied = self._clone()
         rehearsal = self._rehearse(copied)
         before, after = self._snapshot(copied.before), self._snapshot(copied.after)
@@ -95,6 +96,13 @@ class SandboxWork:
             self._files(),
         )
         changes = judged.changes
+        back = self._way_back(copied, rehearsal, before, counts["before"], after)
+        written = difference(counters, self._written_so_far())
+        back = replace(
+            back,
+            written={name: rows for name, rows in written.items() if name in back.tables},
+            watched=time.monotonic() - begun,
+        )
         emptied = [name for name, rows in counts["before"].items() if rows and counts["after"].get(name) == 0]
         return Rehearsed(
             clone=copied,
@@ -109,10 +117,15 @@ class SandboxWork:
             rows_changed=self._rows_changed(copied),
             written=rehearsal.written,
             emptied=tuple(emptied),
-            way_back=self._rehearse_way_back(copied, rehearsal, before, counts["before"], changes),
+            way_back=back,
             hub=self._hub_of(copied),
             hub_error=self.hub_error,
         )
+
+    def _written_so_far(self) -> dict[str, int]:
+        """Rows that anybody has written to the target, by table."""
+        with self.workspace.connect(self.target, "look", read_only=True) as conn:
+            return write_counters(conn)
 
     def _clone(self) -> Clone:
         assert self.plan.target is not None
@@ -224,45 +237,28 @@ class SandboxWork:
                 )
         return texts
 
-    def _rehearse_way_back(
-        self,
-        copied: Clone,
-        rehearsal: Rehearsal,
-        before: Snapshot,
-        rows: Mapping[str, int],
-        changes: Sequence[Change],
-    ) -> dict[str, Any]:
-        """Restores the clone's own dump over the migrated clone, and compares: what a rollback would do, timed."""
-        found: dict[str, Any] = {"rehearsed": False, "skipped": None, "error": None, "seconds": None}
+    def _way_back(
+        self, copied: Clone, rehearsal: Rehearsal, before: Snapshot, rows: Mapping[str, int], after: Snapshot
+    ) -> WayBack:
         if rehearsal.error:
-            return {**found, "skipped": "the migrations do not apply, so there is nothing to roll back"}
+            return WayBack(skipped="the migrations do not apply, so there is nothing to roll back")
         if self.settings.sandbox.data == "schema":
-            return {**found, "skipped": "the clone has no data (sandbox.data: schema)"}
-        with self.workspace.steps.step("rollback-rehearsal", "rehearse rollback", PHASE) as step:
-            try:
-                url = self._opened().create_database("dbdeploy_way_back", template=copied.after.dbname)
-                report = restore(
-                    url,
-                    copied.dump,
-                    server_major=self._opened().major,
-                    keep_schemas=(self.state_schema,),
-                    step=step,
-                )
-                # Settings of a database belong to the database itself: neither a copy nor a restore takes them along.
-                left = [c for c in diff(before, self._snapshot(url)) if c.kind != SETTING]
-                left += [c for c in changes if c.kind == SETTING]
-                counts = self._counts(url)
-                lost = [name for name, count in rows.items() if counts.get(name) != count]
-                if left or lost:
-                    names = [f"{c.kind} {c.object} ({c.change})" for c in left[:5]] + [
-                        f"rows of {name}" for name in lost[:5]
-                    ]
-                    raise DbDeployError(f"after it these differ: {', '.join(names)}")
-            except DbDeployError as error:
-                step.failed(error_text(error).splitlines()[0])
-                return {**found, "error": error_text(error)}
-            step.done("restored from a backup and verified")
-        return {**found, "rehearsed": True, "seconds": report.seconds}
+            return WayBack(skipped="the clone has no data (sandbox.data: schema)")
+        names = [migration.name for migration in self.plan.migrations]
+        return rehearse_way_back(
+            self.workspace,
+            self._opened(),
+            copied,
+            (before, after),
+            rows,
+            rehearsal,
+            self._tools_tables(),
+            partial(self.layout.forget, names=names),
+        )
+
+    def _tools_tables(self) -> tuple[str, ...]:
+        """A command keeps its history itself: a restore brings it back with all else."""
+        return () if self.plan.command is not None else self.layout.history_relations
 
     def _hub_of(self, copied: Clone) -> DatabaseUrl | None:
         databases = {"target": self.target, "before": copied.before, "after": copied.after}

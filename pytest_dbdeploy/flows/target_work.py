@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
@@ -21,6 +21,7 @@ from ..actions.apply import (
     waits_for_others,
 )
 from ..actions.dump import dump, verify
+from ..actions.restore_writes import Writes, rows_written_since
 from ..compare.rows import count_rows, user_tables
 from ..compare.snapshot import Snapshot, read_snapshot
 from ..db import search_path
@@ -35,6 +36,7 @@ from ..plan import fingerprint, read_history
 from ..steps import Step
 from . import way_back
 from .held_lock import HeldLock
+from .rehearsing_back import WayBack
 from .workspace import Workspace, count
 
 
@@ -54,7 +56,7 @@ class Rehearsal:
 
     units: tuple[Unit, ...]
     written: Mapping[str, int]
-    rehearsed_seconds: float | None
+    back: WayBack
 
 
 class TargetWork:
@@ -153,7 +155,8 @@ class TargetWork:
                 conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
                 conn.read_only = True
                 conn.execute("set local idle_in_transaction_session_timeout = 0")  # it waits for pg_dump
-                exported = conn.execute("select pg_export_snapshot()").fetchone()
+                exported = conn.execute("select pg_export_snapshot(), pg_current_snapshot()::text").fetchone()
+                assert exported is not None
                 rows = count_rows(conn, user_tables(conn, (self.settings.state.schema_,)))
                 writes = way_back.write_counters(conn)
                 self.backup_path.parent.mkdir(parents=True, exist_ok=True)
@@ -164,7 +167,7 @@ class TargetWork:
                     tools=tools_for(self.plan.target.major),
                     format="directory" if jobs > 1 else "custom",
                     jobs=jobs,
-                    snapshot=exported[0] if exported else None,
+                    snapshot=exported[0],
                     step=step,
                 )
             verify(backup)
@@ -175,16 +178,23 @@ class TargetWork:
                 writes=writes,
                 own_rows=rehearsal.written,
                 backup=backup.path,
+                backup_sha256=backup.sha256,
                 server_major=self.plan.target.major,
                 migrations=tuple(m.name for m in self.plan.migrations),
+                journal=self.workspace.journal.path,
+                backup_snapshot=exported[1] if self.plan.command is None else None,
+                touched=rehearsal.back.touched,
+                net=rehearsal.back.net,
+                unknown=rehearsal.back.unknown,
             )
-            state = self._documented(backup, rehearsal.rehearsed_seconds)
+            state = self._documented(backup, rehearsal.back.seconds)
             way_back.save(self.workspace.artifacts, self.before, state)
             step.done(
                 f"{backup.bytes / 1e6:.1f} MB, {backup.path.name}",
                 path=str(backup.path),
                 sha256=backup.sha256,
             )
+        self.workspace.journal.append("backup", sha256=backup.sha256, bytes=backup.bytes, rows=rows)
         self.workspace.record.backup = backup
         return backup
 
@@ -222,6 +232,7 @@ class TargetWork:
             if self.plan.command is not None:
                 self._apply_command(self.plan.command, step)
             else:
+                self._note_writes(rehearsal.back.overwritten)
                 self._apply_units(rehearsal.units, step)
             self.stage = Stage.APPLIED
             step.done(
@@ -237,6 +248,23 @@ class TargetWork:
         self.stage, self.committed_units = Stage.APPLYING, 1  # what it commits, and when, is not ours to know
         run_command(command, self.url, self.settings.rootdir, step)
         self.set_state(State.APPLIED)
+
+    def _note_writes(self, tables: Sequence[str]) -> None:
+        """What others wrote since the backup to rows that the migrations are about to write over: afterwards nobody could tell."""
+        before = self.before
+        assert before is not None
+        known = [name for name in tables if name in before.rows]
+        if not known or before.backup_snapshot is None:
+            return
+        with self.workspace.connect(self.url, "count", read_only=True) as conn:
+            conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            written = rows_written_since(conn, known, Writes(before.backup_snapshot, before.rows, ()))
+            row = conn.execute("select pg_current_snapshot()::text").fetchone()
+            rows = count_rows(conn, known)
+        snapshot = row[0] if row else None
+        self.workspace.journal.append(
+            way_back.WRITES, snapshot=snapshot, rows=rows, written=dict(written.tables)
+        )
 
     def _apply_units(self, units: tuple[Unit, ...], step: Step) -> None:
         migrations = {m.name: m for m in self.plan.migrations}
@@ -295,8 +323,14 @@ class TargetWork:
             lock_timeout=lock_timeout,
             statement_timeout=timeouts.statement,
             before_records=partial(self.layout.ensure_history, conn),  # a plain ROLLBACK takes it back too
-            before_commit=committing,
+            before_commit=partial(self._before_commit, conn, committing),
         )
+
+    def _before_commit(self, conn: psycopg.Connection[Any], committing: Callable[[], None]) -> None:
+        """A rollback tells rows of others from ours by the transactions that wrote them."""
+        row = conn.execute("select pg_current_xact_id()::text").fetchone()
+        self.workspace.journal.append("unit-committing", xid=row[0] if row else None)
+        committing()
 
     def _committing(self) -> None:
         """From here on nobody but the server knows whether the unit was committed."""

@@ -7,39 +7,53 @@ Works from the artifacts and the target, never from memory: an automatic rollbac
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
-from ..actions.dump import dump
-from ..actions.restore import restore
+from .. import journal
+from ..actions.restore import CommitUnknown
+from ..actions.restore_touched import NotPossible, Touched
+from ..actions.restore_writes import Writes
+from ..actions.restore_writes import rows_written_since as exact_rows_written_since
 from ..compare.diff import diff
 from ..compare.rows import count_rows, user_tables
 from ..compare.snapshot import Snapshot, read_snapshot
 from ..db.sql import query
-from ..db.tools import tools_for
+from ..db.state import State, StateTable
 from ..db.url import DatabaseUrl
 from ..errors import RestoreError, StateError
 from ..layouts.base import LayoutReader
-from ..model import Change, ChangeType, Level, LogPhase, RowsWritten
+from ..model import Backup, Change, ChangeType, Level, LogPhase, RowsWritten
 from ..plan import fingerprint, read_history
-from ..reports.artifacts import Artifacts
-from .workspace import Workspace, count
+from ..reports.artifacts import JOURNAL, Artifacts
+from ..steps import Step
+from .restoring import Restored, Wanted, dump_replaced, restore_and_verify
+from .workspace import Workspace, count, error_text
 
 STATE_FILE = "rollback-state.json"
 BASELINE_FILE = "baseline.json"
 REHEARSAL_FILE = "rehearsal.json"
+#: The journal's event: what others wrote between the backup and the migrations, to tables that these write over.
+WRITES = "writes-before"
+#: The journal's event: the transaction in which a restore is about to be committed.
+RESTORED = "restore-committing"
 
 
 @dataclass(frozen=True, slots=True)
 class Before:
     """The target right before the deployment, as the artifacts keep it.
 
-    ``rows``: exact counts by table in the backup's own snapshot. ``writes``: the server's counters of written rows by table, then.
-    ``own_rows``: rows that the migrations themselves write, by table, as rehearsed.
+    ``rows``: exact counts by table in the backup's own snapshot, which is ``backup_snapshot`` as pg_current_snapshot() gives it.
+    ``writes``: the server's counters of written rows by table, then. ``own_rows``: rows that the migrations themselves write, by
+    table, as rehearsed; ``net``: by how many they grow it; ``unknown``: tables of which that cannot be told.
+    ``touched``: what a restore puts back, as rehearsed; None: the whole database. ``journal``: the deployment's.
     """
 
     fingerprint: str
@@ -48,22 +62,14 @@ class Before:
     writes: Mapping[str, int]
     own_rows: Mapping[str, int]
     backup: Path
+    backup_sha256: str | None
     server_major: int
     migrations: tuple[str, ...]
-
-
-@dataclass(slots=True)
-class Restored:
-    """What a rollback left. ``schema``: differences to what it was; ``rows``: tables with fewer rows than the backup holds."""
-
-    schema: tuple[Change, ...] = ()
-    rows: dict[str, tuple[int, int]] = field(default_factory=dict)
-    seconds: float = 0.0
-    notes: tuple[str, ...] = ()
-
-    @property
-    def verified(self) -> bool:
-        return not self.schema and not self.rows
+    journal: Path
+    backup_snapshot: str | None = None
+    touched: Touched | None = None
+    net: Mapping[str, int] = field(default_factory=dict)
+    unknown: tuple[str, ...] = ()
 
 
 class WritesWouldBeLost(RestoreError):
@@ -83,6 +89,10 @@ def save(artifacts: Artifacts, before: Before, state: Mapping[str, Any]) -> None
             "rows": dict(before.rows),
             "writes": dict(before.writes),
             "ownRows": dict(before.own_rows),
+            "netRows": dict(before.net),
+            "unknownRows": list(before.unknown),
+            "backupSnapshot": before.backup_snapshot,
+            "touched": before.touched.as_json() if before.touched else None,
         },
     )
 
@@ -113,8 +123,15 @@ def load(artifacts: Artifacts) -> Before:
             writes=state["writes"],
             own_rows=state["ownRows"],
             backup=Path(state["databaseBackup"]),
+            backup_sha256=state.get("backupSha256"),
             server_major=state["serverMajor"],
             migrations=tuple(state["migrations"]),
+            journal=artifacts.path(JOURNAL),
+            # earlier versions did not write these
+            backup_snapshot=state.get("backupSnapshot"),
+            touched=Touched.from_json(state["touched"]) if state.get("touched") else None,
+            net=state.get("netRows", {}),
+            unknown=tuple(state.get("unknownRows", ())),
         )
     except (OSError, ValueError, KeyError) as error:
         raise _unreadable(artifacts, error) from None
@@ -160,13 +177,11 @@ def write_counters(conn: psycopg.Connection[Any]) -> dict[str, int]:
     return dict(conn.execute(query("write_counters")).fetchall())
 
 
-def rows_written_since(
-    conn: psycopg.Connection[Any], before: Before, history_relations: Collection[str], state_schema: str
-) -> RowsWritten:
+def _about(conn: psycopg.Connection[Any], before: Before, tables: Collection[str]) -> RowsWritten:
     """Rows that others wrote since the backup: an estimate by statistics, the migrations' own writes taken off."""
-    tables: dict[str, int] = {}
+    found: dict[str, int] = {}
     for name, written in write_counters(conn).items():
-        if name in history_relations or written is None or name.startswith(f"{state_schema}."):
+        if name not in tables or written is None:
             continue
         known = before.writes.get(name, 0)
         if (
@@ -175,8 +190,49 @@ def rows_written_since(
             known = 0
         others = written - known - before.own_rows.get(name, 0)
         if others > 0:
-            tables[name] = others
-    return RowsWritten(sum(tables.values()), exact=False, tables=tables)
+            found[name] = others
+    return RowsWritten(sum(found.values()), exact=False, tables=found)
+
+
+def rows_written_since(conn: psycopg.Connection[Any], before: Before, tables: Collection[str]) -> RowsWritten:
+    """Rows of ``tables`` that others wrote since the backup. Call it when nobody can write to them any more."""
+    if before.backup_snapshot is None:  # the migrations are a command's: its transactions are not known
+        return _about(conn, before, tables)
+    events = journal.read(before.journal)
+    own = {e["xid"] for e in events if e["event"] == "unit-committing"}
+    writes = Writes(
+        before.backup_snapshot,
+        before.rows,
+        own,
+        before.net,
+        before.unknown,
+        _other_rollbacks(before.journal),
+        (before.backup, before.server_major),
+    )
+    noted: dict[str, Any] = next(
+        (e for e in reversed(events) if e["event"] == WRITES), {"rows": {}, "written": {}}
+    )
+    found = exact_rows_written_since(conn, sorted(set(tables) - set(noted["rows"])), writes)
+    again = sorted(set(tables) & set(noted["rows"]))
+    if not again:
+        return found
+    writes = replace(writes, snapshot=noted["snapshot"], rows=noted["rows"])
+    since = exact_rows_written_since(conn, again, writes)
+    total = (
+        Counter(found.tables)
+        + Counter(since.tables)
+        + Counter({n: noted["written"].get(n, 0) for n in again})
+    )
+    return RowsWritten(total.total(), found.exact and since.exact, dict(total))
+
+
+def _other_rollbacks(own: Path) -> set[str]:
+    """The transactions of the rollbacks that this folder of artifacts knows."""
+    found: set[str] = set()
+    for path in own.parent.parent.glob(f"*/{JOURNAL}"):
+        with suppress(StateError):
+            found |= {e["xid"] for e in journal.read(path) if e["event"] == RESTORED}
+    return found
 
 
 def put_back(
@@ -190,43 +246,124 @@ def put_back(
 ) -> Restored:
     """Restores the target in place and verifies it. RestoreError when it fails, WritesWouldBeLost when it stops before harm.
 
-    The state that is replaced is dumped to ``failed.dump``, then ``first`` runs (the code is put back), then the restore.
+    What the deployment touched is put back and the rest stays as it is; where that does not hold, the whole database is.
+    Under the restore's lock the writes of others are weighed, the state that is replaced is dumped to ``failed.dump``, and
+    ``first`` runs (the code is put back). The history and the deployment's row are part of its transaction.
     Call it in a critical section: half a rollback is none.
     """
-    settings = workspace.settings
-    state_schema = settings.state.schema_
     record = workspace.record.rollback
     record.strategy = "restore"
     with workspace.steps.step(
         "rollback", "roll back", LogPhase.ROLLBACK, testcase=True, backup=str(before.backup)
     ) as step:
-        with workspace.connect(url, "rollback", autocommit=True) as conn:
-            record.rows_written = rows_written_since(conn, before, layout.history_relations, state_schema)
-        if record.rows_written.count:
-            _weigh_writes(workspace, record.rows_written, lose_writes=lose_writes)
-        failed = workspace.artifacts.path("failed.dump")
-        tools = tools_for(before.server_major)
-        dump(url, failed, tools=tools, format="custom", jobs=1, step=step)
-        workspace.record.notes.append(f"the state that was replaced is in {failed}")
-        first()
-        record.performed = True
-        report = restore(
-            url, before.backup, server_major=before.server_major, keep_schemas=(state_schema,), step=step
-        )
-        with workspace.connect(url, "rollback", autocommit=True) as conn:
-            layout.forget(conn, before.migrations)
-        restored = verify(workspace, url, before, layout)
-        restored.seconds, restored.notes = report.seconds, tuple(report.notes)
-        record.verified = restored.verified
-        if not restored.verified:
-            names = [f"{c.kind} {c.object} ({c.change})" for c in restored.schema[:10]]
-            names += [
-                f"{name}: {found} rows instead of {expected}"
-                for name, (expected, found) in restored.rows.items()
-            ]
-            raise RestoreError(f"after the rollback the target is not as it was: {'; '.join(names)}")
-        step.done(f"restored from {before.backup.name} and verified")
+        restoring = _Restoring(workspace, url, before, layout, lose_writes, first, step)
+        restored = restoring.run()
+        record.performed = record.verified = True
+        workspace.record.notes += restored.notes
+        what = "the whole database was " if restored.whole and before.touched is not None else ""
+        step.done(f"{what}restored from {before.backup.name} and verified", seconds=restored.seconds)
     return restored
+
+
+@dataclass(slots=True)
+class _Restoring:
+    """One rollback by restore."""
+
+    workspace: Workspace
+    url: DatabaseUrl
+    before: Before
+    layout: LayoutReader
+    lose_writes: bool
+    first: Callable[[], None]
+    step: Step
+    begun: bool = False
+
+    def run(self) -> Restored:
+        if self.before.touched is not None and self._as_rehearsed():
+            try:
+                return self._restore(self.before.touched)
+            except (NotPossible, RestoreError) as error:
+                if isinstance(error, (WritesWouldBeLost, CommitUnknown)):
+                    raise
+                text = f"only the whole database can be restored: {error_text(error) if isinstance(error, RestoreError) else error}"
+                self.workspace.record.notes.append(text)
+                self.workspace.say(LogPhase.ROLLBACK, Level.WARN, text)
+        return self._restore(None)
+
+    def _as_rehearsed(self) -> bool:
+        """Nobody knows what a command did that did not succeed: only statements of ours are known one by one."""
+        events = journal.read(self.before.journal)
+        applied = any(e["event"] == "state" and e["state"] == State.APPLIED for e in events)
+        return self.before.backup_snapshot is not None or applied
+
+    def _restore(self, touched: Touched | None) -> Restored:
+        before = self.before
+        backup: Backup | Path = before.backup
+        if before.backup_sha256 is not None:
+            backup = Backup(before.backup, "", before.backup_sha256, 0, 0.0, "")
+        own = (self.workspace.settings.state.schema_,)
+        try:
+            return restore_and_verify(
+                self.url,
+                backup,
+                Wanted(before.snapshot, self._rows(touched), touched, own),
+                server_major=before.server_major,
+                step=self.step,
+                locked=partial(self._under_lock, whole=touched is None),
+                finish=self._finish,
+            )
+        except CommitUnknown:
+            if not self._took_place():
+                raise
+            return Restored(whole=touched is None, notes=("the server confirmed the commit only later",))
+
+    def _rows(self, touched: Touched | None) -> Mapping[str, int]:
+        """The tool's own history is taken care of by itself."""
+        history = self.layout.history_relations
+        return {name: rows for name, rows in self.before.rows.items() if name not in history}
+
+    def _under_lock(self, conn: psycopg.Connection[Any], tables: Sequence[str], *, whole: bool) -> None:
+        """Nobody writes to ``tables`` any more. The code goes back first: new code does not run on the old schema."""
+        record, workspace = self.workspace.record, self.workspace
+        others = [name for name in tables if name not in self.layout.history_relations]
+        record.rollback.rows_written = written = rows_written_since(conn, self.before, others)
+        if written.count:
+            _weigh_writes(workspace, written, lose_writes=self.lose_writes)
+        failed = workspace.artifacts.path("failed.dump")
+        if tables:
+            dump_replaced(
+                self.url,
+                failed,
+                None if whole else tables,
+                server_major=self.before.server_major,
+                step=self.step,
+            )
+        if self.begun:
+            return
+        self.begun = True
+        if tables:
+            record.notes.append(f"the state that was replaced is in {failed}")
+        self.first()
+
+    def _finish(self, conn: psycopg.Connection[Any]) -> None:
+        """History and state, in the restore's own transaction."""
+        self.layout.forget(conn, self.before.migrations)
+        history = read_history(conn, self.layout)
+        if fingerprint(self.before.snapshot, history) != self.before.fingerprint:
+            raise RestoreError(
+                "after the rollback the migration history would not be as it was, so nothing was changed"
+            )
+        row = conn.execute("select pg_current_xact_id()::text").fetchone()
+        self.workspace.journal.append(RESTORED, xid=row[0] if row else None)
+        table = StateTable(self.workspace.settings.state.schema_)
+        table.update(conn, self.workspace.record.deployment_id, State.ROLLED_BACK)
+
+    def _took_place(self) -> bool:
+        """After a commit whose answer was lost: the deployment's row was part of it."""
+        with self.workspace.connect(self.url, "rollback", read_only=True) as conn:
+            table = StateTable(self.workspace.settings.state.schema_)
+            row = table.find(conn, self.workspace.record.deployment_id)
+        return row is not None and row.state is State.ROLLED_BACK
 
 
 def verify(workspace: Workspace, url: DatabaseUrl, before: Before, layout: LayoutReader) -> Restored:
@@ -246,8 +383,9 @@ def verify(workspace: Workspace, url: DatabaseUrl, before: Before, layout: Layou
 
 
 def _weigh_writes(workspace: Workspace, written: RowsWritten, *, lose_writes: bool) -> None:
-    tables = ", ".join(f"{name} (about {number})" for name, number in written.tables.items())
-    text = f"about {count(written.count, 'row')} written by others since the backup: {tables}"
+    about = "" if written.exact else "about "
+    tables = ", ".join(f"{name} ({about}{number})" for name, number in written.tables.items())
+    text = f"{about}{count(written.count, 'row')} written by others since the backup: {tables}"
     if lose_writes:
         workspace.record.notes.append(f"{text}; they are in failed.dump")
         workspace.say(LogPhase.ROLLBACK, Level.WARN, text, tables=dict(written.tables))

@@ -109,8 +109,10 @@ def test_a_drizzle_project_is_deployed_and_its_history_is_drizzles_own(shop):
     assert second.ended == (0, "deployed")
     assert [m["name"] for m in second.report["plan"]["migrations"]] == [whole["entries"][-1]["tag"]]
     assert shop.deploy("--dbdeploy-dry-run").ended == (0, "nothing_to_deploy")
+    assert second.json("rollback-state.json")["touched"], "not the whole database"
     back = shop.run(f"--dbdeploy-rollback={second.id}")
     assert back.ended == (0, "rolled_back_on_request")
+    assert not any("whole database" in note for note in back.report["notes"])
     assert shop.sql("select count(*) from drizzle.__drizzle_migrations") == [(len(whole["entries"]) - 1,)]
     assert shop.deploy("--dbdeploy-dry-run").ended == (0, "dry_run"), "it is pending again"
 

@@ -1,12 +1,27 @@
--- a row for each object that a restore must not touch: key, description; it reads what will be dropped, as keys, from the setting dbdeploy.dropped (a JSON array)
-with dropped as materialized (
-    select split_part(dropped_keys.item, '.', 1)::oid as classid, split_part(dropped_keys.item, '.', 2)::oid as objid
-    from json_array_elements_text(current_setting('dbdeploy.dropped')::json) as dropped_keys (item)
+-- a row for each object that a restore must not take along and that depends on what it drops: key, description, and its type and names as COMMENT would have them; %(dropped)s: keys (catalogue.oid) of what will be dropped
+with recursive dropped as materialized (
+    select split_part(keys.item, '.', 1)::oid as classid, split_part(keys.item, '.', 2)::oid as objid
+    from unnest(%(dropped)s::text[]) as keys (item)
+), reached (classid, objid, objsubid) as (
+    -- as DROP ... CASCADE goes: to what depends on it, and from an object's inner parts to the object
+    select classid, objid, 0 from dropped
+    union
+    select next.*
+    from reached r
+    cross join lateral (
+        select d.classid, d.objid, d.objsubid from pg_depend d
+        where d.refclassid = r.classid and d.refobjid = r.objid and (r.objsubid = 0 or d.refobjsubid = r.objsubid)
+        union all
+        select d.refclassid, d.refobjid, d.refobjsubid from pg_depend d
+        where d.classid = r.classid and d.objid = r.objid and d.deptype = 'i' and (r.objsubid = 0 or d.objsubid = r.objsubid)
+    ) as next
 ), relation as materialized (
     select c.oid, c.tableoid as classid
     from pg_class c
     where c.oid >= 16384 and c.relkind in ('r', 'p', 'v', 'm', 'S', 'f') and c.relpersistence <> 't'
       and not exists (select from dropped d where d.classid = c.tableoid and d.objid = c.oid)
+      -- an identity column's sequence goes with its table
+      and not exists (select from pg_depend d where d.classid = c.tableoid and d.objid = c.oid and d.objsubid = 0 and d.deptype = 'i')
 ), survivor as (
     select classid, oid as objid, 0 as objsubid from relation
     union all
@@ -44,5 +59,8 @@ with dropped as materialized (
       -- what belongs to another object goes with it (a range's constructors belong to the bootstrap superuser)
       and not exists (select from pg_depend d where d.classid = other.classid and d.objid = other.objid and d.objsubid = 0 and d.deptype = 'i')
 )
-select classid || '.' || objid || '.' || objsubid as key, pg_describe_object(classid, objid, objsubid) as description
-from survivor
+select s.classid || '.' || s.objid || '.' || s.objsubid as key, pg_describe_object(s.classid, s.objid, s.objsubid) as description,
+       a.type, a.object_names as names
+from survivor s
+join reached using (classid, objid, objsubid)
+cross join lateral pg_identify_object_as_address(s.classid, s.objid, s.objsubid) as a
