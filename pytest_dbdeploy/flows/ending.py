@@ -107,6 +107,7 @@ class EndingFlow(CommonFlow):
         with critical.section(final=True):
             try:
                 self.go_on()
+                work.regain()
                 if self.rehearsed is None:  # only code was deployed
                     self._put_code_back()
                     rollback.performed, rollback.verified = True, work.as_planned()
@@ -147,7 +148,7 @@ class EndingFlow(CommonFlow):
         self.workspace.log.exception(LogPhase.ROLLBACK, "the rollback did not succeed", error)
         self.record.notes.append(f"the rollback did not succeed: {error_text(error)}")
         self.record.next_commands.append(f"pytest --dbdeploy-rollback={self.workspace.id}")
-        if self.held is None or not self.held.paused:  # else somebody else may have taken the deployment up
+        if self.held is None or not self.held.paused:  # else somebody else may have taken it up
             self._set_state_or_note(State.ROLLBACK_FAILED)
         self._end(Outcome.ROLLBACK_FAILED, ExitStatus.ROLLBACK_FAILED)
 

@@ -47,6 +47,7 @@ class Result:
         self.project = project
         self.folder = folder
         assert "Traceback (most recent call last)" not in output
+        assert folder is None or not (folder / "clone").exists(), "users' data, for the time of the run only"
         if folder is not None and (folder / "report.json").exists():
             self._check()
 
@@ -201,11 +202,11 @@ def marked(mark):
     return found
 
 
-def until(condition, seconds=40.0):
-    """Polls until it is true. Fails when the time is up."""
+def until(condition, seconds=40.0, what=lambda: "not in time"):
+    """Polls until it is true. Fails when the time is up, and says ``what``."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "not in time"
+        assert time.monotonic() < deadline, what()
         time.sleep(0.05)
 
 
