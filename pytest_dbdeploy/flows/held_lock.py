@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 
+from ..db.pooler import refuse_pooler
 from ..db.state import (
     LOCK_KEY,
     check_lock,
@@ -22,7 +23,7 @@ _RETRY_SECONDS = 0.5
 
 
 class HeldLock:
-    """Takes the lock on a connection of its own, until ``close``. LockError names who holds it.
+    """Takes the lock on a connection of its own, until ``close``. LockError names who holds it, or says that a pooler would not keep it.
 
     ``look``: what must be the same when a pause ends: the deployment's state, the target's schema and history.
     """
@@ -32,6 +33,7 @@ class HeldLock:
         self._look = look
         self._seen: object = None
         self.paused = False
+        refuse_pooler(connect)
         self.conn = connect()
         self._hold()
 

@@ -11,12 +11,13 @@ import json
 import os
 import random
 import re
+import resource
 import secrets
 import shutil
 import signal
 import subprocess
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psycopg
@@ -24,10 +25,14 @@ from psycopg import sql
 
 from pytest_dbdeploy.actions.process import tool_environment
 from pytest_dbdeploy.db.connect import connect
+from pytest_dbdeploy.db.server import EmbeddedServer
 from pytest_dbdeploy.db.tools import tools_for
 from pytest_dbdeploy.errors import TargetError
+from tests.proxy import Proxy
+from tests.servers import RealServer
+from tests.sessions import kill_all_of
 
-from .conftest import SECONDS, until
+from .conftest import SECONDS, parents_of_all, until
 
 OURS = ("dbdeploy", "dbdeploy_undo")
 CHANGE = (
@@ -149,9 +154,10 @@ class Fault:
 class Arena:
     """A deployed project, one migration to come, writers, and what everything looked like before."""
 
-    def __init__(self, project, temporary, server):
+    def __init__(self, project, temporary, server, place=None):
         self.project = project
         self.server = server
+        self.place = place
         self.direct = project.url
         self.temporary = temporary
         self.runs = []
@@ -265,6 +271,33 @@ class Arena:
     def run(self, *arguments):
         return self._start(*arguments).result()
 
+    @contextlib.contextmanager
+    def struck(self, run):
+        """While the block lasts something that the stopped run works with is not there, or came back another."""
+        strike = self.fault.strike
+        if strike in ("sandbox", "worker"):
+            for pid in run.servers() if strike == "sandbox" else sorted(workers(run.process.pid))[:1]:
+                os.kill(pid, signal.SIGKILL)
+        if strike == "full":
+            resource.prlimit(run.process.pid, resource.RLIMIT_FSIZE, (0, 0))
+        if strike in ("cut", "blip"):
+            self.place.proxy.cut()
+        if strike in ("server", "crash"):
+            self.place.kill()
+        if strike == "blip":
+            self.place.proxy.mend()
+        if strike == "crash":
+            self.place.start()
+        yield
+        if strike == "cut":
+            self.place.proxy.mend()
+        if strike == "server":
+            self.place.start()
+
+    def let_rows_go(self):
+        settings = self.project.root / "dbdeploy.yaml"
+        settings.write_text(settings.read_text().replace("_writes: stop", "_writes: discard"))
+
     def go_on(self, run):
         os.kill(run.process.pid, signal.SIGCONT)
         return run.result()
@@ -338,6 +371,37 @@ class Arena:
         """What the report claims of the target."""
         (line,) = [text for text in result.report["whatStandsWhere"] if text.startswith("target")]
         return line
+
+
+class Place:
+    """A server of its own on the disk, which may be killed and started again, behind a proxy that may be cut."""
+
+    def __init__(self, path):
+        self.path = path
+        self.proxy = Proxy(0)
+        self.start()
+
+    def start(self):
+        self.embedded = EmbeddedServer.at(self.path)
+        self.embedded.start()
+        self.real = RealServer(self.embedded)
+        self.proxy.mend(self.embedded.url.port)
+
+    def kill(self):
+        kill_all_of(self.path)
+        self.embedded.stop()
+
+    def through(self, url):
+        return replace(url, port=self.proxy.port)
+
+
+def workers(controller):
+    """xdist's processes."""
+    parents = parents_of_all()
+    for pid in (p for p, parent in parents.items() if parent == controller):
+        with contextlib.suppress(OSError):
+            if b"execnet" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                yield pid
 
 
 def copy_of(server, url):
