@@ -221,7 +221,9 @@ class DeployFlow(EndingFlow):
         work.insert_row()
         if self.rehearsed is not None:
             found = self.rehearsed
-            rehearsal = Rehearsal(found.units, found.written, found.way_back["seconds"])
+            rehearsal = Rehearsal(
+                found.units, found.written, found.way_back["seconds"], found.evidence, found.changes
+            )
             work.back_up(rehearsal)
             work.apply(rehearsal)
         else:

@@ -12,28 +12,22 @@ from typing import Any
 import psycopg
 
 from .. import critical
-from ..actions.apply import (
-    LOCK_NOT_AVAILABLE,
-    StatementFailed,
-    run_unit,
-    run_unit_with_retries,
-    waits_for_others,
-)
 from ..actions.dump import dump, verify
 from ..compare.rows import count_rows, user_tables
 from ..compare.snapshot import Snapshot, read_snapshot
 from ..db import search_path
-from ..db.sql import query
 from ..db.state import State, StateTable, notice_our_death
 from ..db.tools import tools_for
 from ..db.url import DatabaseUrl
 from ..errors import DriftError, LockError
 from ..layouts.base import LayoutReader
-from ..model import Backup, Level, LogPhase, Migration, Plan, Unit
+from ..model import Backup, Change, Level, LogPhase, Plan, StatementEvidence, Unit
 from ..plan import fingerprint, read_history
 from ..steps import Step
 from . import way_back
+from .applying import Applying
 from .held_lock import HeldLock
+from .target_watch import TargetWatch
 from .workspace import Workspace, count
 
 #: How often ``timeouts.connect`` a target that went away is waited for before it is rolled back: a crashed server starts again.
@@ -57,6 +51,8 @@ class Rehearsal:
     units: tuple[Unit, ...]
     written: Mapping[str, int]
     rehearsed_seconds: float | None
+    evidence: tuple[StatementEvidence, ...] = ()
+    changes: tuple[Change, ...] = ()
 
 
 class TargetWork:
@@ -223,7 +219,7 @@ class TargetWork:
             if self.plan.command is not None:
                 self._apply_command(self.plan.command, step)
             else:
-                self._apply_units(rehearsal.units, step)
+                self._apply_units(rehearsal, step)
             self.stage = Stage.APPLIED
             step.done(
                 f"{count(len(self.plan.migrations), 'migration')} applied"
@@ -239,75 +235,22 @@ class TargetWork:
         run_command(command, self.url, self.settings.rootdir, step)
         self.set_state(State.APPLIED)
 
-    def _apply_units(self, units: tuple[Unit, ...], step: Step) -> None:
-        migrations = {m.name: m for m in self.plan.migrations}
-        with self.workspace.connect(self.url, "deploy", autocommit=True) as conn:
+    def _apply_units(self, rehearsal: Rehearsal, step: Step) -> None:
+        with (
+            self.workspace.connect(self.url, "deploy", autocommit=True) as conn,
+            TargetWatch(conn, partial(self.workspace.connect, self.url, "watch", autocommit=True)) as watch,
+        ):
             self.set_state(State.APPLYING)
             self.stage = Stage.APPLYING
             notice_our_death(conn)
             search_path.leave_out(conn, self.settings.state.schema_)
-            for number, unit in enumerate(units, 1):
+            applying = Applying(self.workspace, self.layout, self.plan, self.table, self.url, conn, watch)
+            for number, unit in enumerate(rehearsal.units, 1):
                 self._check_lock()
-                self.workspace.journal.append(
-                    "unit-started", unit=number, of=len(units), transactional=unit.transactional
-                )
-                run = partial(self._run_unit, conn, unit, migrations, number, last=number == len(units))
-                try:
-                    run_unit_with_retries(
-                        run,
-                        retries=self.settings.timeouts.lock_retries,
-                        on_retry=partial(self._retry, conn, step),
-                        again=unit.transactional,
-                    )
-                except StatementFailed as failure:
-                    if failure.error.sqlstate == LOCK_NOT_AVAILABLE:
-                        failure.hint = _lock_holders(conn)
-                    raise
-                self.workspace.journal.append("unit-committed", unit=number, records=list(unit.records))
-                step.progress(f"{number} of {len(units)}")
-
-    def _run_unit(
-        self,
-        conn: psycopg.Connection[Any],
-        unit: Unit,
-        migrations: Mapping[str, Migration],
-        number: int,
-        *,
-        last: bool,
-    ) -> None:
-        state = State.APPLIED if last else State.APPLYING
-        committing = partial(self.table.update, conn, self.workspace.id, state, position=number)
-        timeouts = self.settings.timeouts
-        lock_timeout = timeouts.lock
-        if not unit.transactional:
-            with self._writer() as writer:  # from its first moment on it may leave something behind
-                self.table.update(writer, self.workspace.id, State.APPLYING, position=number)
-            if waits_for_others(migrations, unit):
-                lock_timeout *= (
-                    timeouts.lock_retries + 1
-                )  # it cannot be tried again, and nobody waits behind it
-        run_unit(
-            conn,
-            unit,
-            migrations,
-            self.layout,
-            lock_timeout=lock_timeout,
-            statement_timeout=timeouts.statement,
-            before_records=partial(self.layout.ensure_history, conn),  # a plain ROLLBACK takes it back too
-            before_commit=committing if unit.transactional or last else None,
-        )
-
-    def _retry(
-        self, conn: psycopg.Connection[Any], step: Step, attempt: int, failure: StatementFailed
-    ) -> None:
-        step.progress(f"waiting for a lock, attempt {attempt + 1}")
-        self.workspace.say(
-            LogPhase.DEPLOY,
-            Level.WARN,
-            f"attempt {attempt} gave way: {failure.error.message}",
-            place=failure.place,
-            holders=_lock_holders(conn),
-        )
+                applying.unit(unit, number, len(rehearsal.units), step)
+                step.progress(f"{number} of {len(rehearsal.units)}")
+            applying.analyze(rehearsal.changes)
+        applying.set_beside(rehearsal.units, rehearsal.evidence)
 
     def keep(self) -> None:
         """The deployment stands."""
@@ -365,16 +308,3 @@ class TargetWork:
         with self.workspace.connect(self.url, "verify", read_only=True) as conn:
             row = self.table.find(conn, self.workspace.id)
             return row and row.state, self._read(conn)[1]
-
-
-def _lock_holders(conn: psycopg.Connection[Any]) -> str | None:
-    """For people: whom the statement may have waited for. It has given up, so the server no longer says whom it did."""
-    try:
-        rows = conn.execute(query("lock_holders")).fetchall()
-    except psycopg.Error:
-        return None
-    names = [
-        f"process {pid} ({name or 'unnamed'}, role {role}{f', since {since:%H:%M:%S}' if since else ''})"
-        for pid, name, role, since in rows
-    ]
-    return f"open transactions that hold locks: {', '.join(names)}" if names else None
