@@ -189,7 +189,7 @@ class EarlierFlow(CommonFlow):
         if self.row is not None and self.touched and not paused:
             try:
                 self._set_state(State.ROLLBACK_FAILED)
-            except DbDeployError as again:
+            except (DbDeployError, psycopg.Error) as again:
                 self.record.notes.append(
                     f"the deployment's row could not be set to rollback_failed: {error_text(again)}"
                 )
