@@ -45,7 +45,7 @@ class Journal:
             self._descriptor: int | None = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         except OSError as error:
             raise _unwritable(path, error) from error
-        with contextlib.suppress(OSError):  # what ``_is_held`` asks for; not every file system can
+        with contextlib.suppress(OSError):  # what ``is_held`` asks for; not every file system can
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if created:
             jsonfile.sync_directory(path.parent)
@@ -164,7 +164,7 @@ def death(folder: Path) -> Death | None:
     path = folder / "journal.jsonl"
     try:
         events = read(path)
-        if not events or _is_held(path) or any(e["event"] in (VERDICT, FINISHED) for e in events):
+        if not events or is_held(path) or any(e["event"] in (VERDICT, FINISHED) for e in events):
             return None
         running = folder / RUNNING
         changed = max(file.stat().st_mtime for file in (path, running) if file.exists())
@@ -177,7 +177,7 @@ def death(folder: Path) -> Death | None:
     return Death(dt.datetime.fromtimestamp(changed).astimezone(), during, touched)
 
 
-def _is_held(path: Path) -> bool:
+def is_held(path: Path) -> bool:
     """Whether the session that writes the journal lives: the kernel gave its lock up if not."""
     with path.open("rb") as file:
         try:

@@ -76,6 +76,7 @@ class StatementEvidence:
     ``locks``: those that it was the first to take in its transaction; ``held_seconds``: for how long it held them, from its start
     to the commit, None when that did not come. ``scanned``: read as a whole while writes were locked out.
     ``truncated``: emptied by TRUNCATE. ``sizes``: of the relations in ``locks``, ``rewritten``, ``rebuilt``, ``scanned``.
+    ``target_seconds``: what it then took on the target, None when it did not run there.
     """
 
     migration: str
@@ -99,6 +100,7 @@ class StatementEvidence:
     created: tuple[TouchedObject, ...] = ()
     altered: tuple[TouchedObject, ...] = ()
     sizes: Mapping[str, RelationSize] = field(default_factory=dict)
+    target_seconds: float | None = None
 
 
 # -- what rules know beyond changes and statements ------------------------------------------------------------------

@@ -26,6 +26,11 @@ def test_server_version_is_supported(target):
         )
 
 
+def test_sessions_are_our_own(target, _dbdeploy_checks):
+    if _dbdeploy_checks["pooler"]:
+        pytest.fail(_dbdeploy_checks["pooler"], pytrace=False)
+
+
 def test_target_is_writable(target):
     if target.in_recovery:
         pytest.fail("the target is a standby (in recovery): deploy to its primary", pytrace=False)

@@ -3,6 +3,12 @@
 import pytest
 
 LONGEST = 12
+#: Statements that only an owner may run, by the lock that they take on his table.
+NEEDS_OWNER = {
+    ("ALTER TABLE", "AccessExclusiveLock"),
+    ("DROP TABLE", "AccessExclusiveLock"),
+    ("CREATE INDEX", "ShareLock"),
+}
 
 
 def test_migrations_apply(dbdeploy_evidence):
@@ -35,3 +41,17 @@ def message(evidence):
         "Nothing was deployed. Correct the migration (it was applied nowhere but on the clone), or the rows that it meets."
     )
     return "\n".join(text)
+
+
+def test_role_owns_what_the_migrations_change(dbdeploy_plan, dbdeploy_evidence):
+    """The clone's statements run as its owner; on the target the server would refuse them half-way."""
+    others = set(dbdeploy_plan.target.not_owned)
+    refused = [
+        f"{evidence.file}:{evidence.line}: role {dbdeploy_plan.target.user} is not the owner of {lock.relation}"
+        for evidence in dbdeploy_evidence
+        for lock in evidence.locks
+        if lock.relation in others and (evidence.tag, lock.mode) in NEEDS_OWNER
+    ]
+    if refused:
+        refused.append("deploy as the owner, or let the owner grant his role to this one")
+        pytest.fail("\n".join(refused), pytrace=False)

@@ -127,11 +127,11 @@ def run_unit_with_retries(
     *,
     retries: int,
     on_retry: Callable[[int, StatementFailed], None],
-    again: bool = True,
+    again: Callable[[StatementFailed], bool],
 ) -> None:
     """Runs ``run`` again while locks are not to be had, with growing, jittered pauses of at most 5 s.
 
-    ``again=False`` for what is not safe to repeat: the failure goes on at once.
+    ``again`` says of a failure whether it is safe to repeat what failed; if not, it goes on at once.
     """
     for attempt in range(retries + 1):
         try:
@@ -139,7 +139,7 @@ def run_unit_with_retries(
             return
         except StatementFailed as failure:
             if (
-                not again
+                not again(failure)
                 or attempt == retries
                 or failure.error.sqlstate not in (LOCK_NOT_AVAILABLE, DEADLOCK)
             ):

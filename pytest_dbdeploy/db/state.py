@@ -6,6 +6,7 @@ unfinished deployment, of what was kept, and of what can be undone.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import getpass
 import json
@@ -45,7 +46,10 @@ FINISHED = frozenset({State.KEPT, State.ROLLED_BACK, State.ABORTED})
 
 @dataclass(frozen=True, slots=True)
 class DeploymentRow:
-    """A row of ``deployments``. ``migrations``: list of {"name", "checksum"}; ``backup``: path on ``host``."""
+    """A row of ``deployments``. ``migrations``: list of {"name", "checksum"}; ``backup``: path on ``host``.
+
+    ``position``: units that were committed, or begun outside a transaction: 0 means that nothing of it stands. None: not known.
+    """
 
     id: str
     environment: str
@@ -62,6 +66,7 @@ class DeploymentRow:
     started: dt.datetime
     updated: dt.datetime
     finished: dt.datetime | None
+    position: int | None = None
 
     @property
     def unfinished(self) -> bool:
@@ -90,12 +95,22 @@ class StateTable:
                         sql.SQL("create schema if not exists {}").format(sql.Identifier(self.schema))
                     )
                 conn.execute(_TABLE.format(self.table))
+                if not self._has_position(conn):
+                    conn.execute(sql.SQL("alter table {} add position integer").format(self.table))
         except psycopg.Error as error:
             raise StateError(
                 f"the deployment's state cannot be written to schema {self.schema} of the target: {_message(error)}",
                 hint="grant CREATE on the database to this role, or create the schema beforehand and make the role its owner "
                 "(state.schema in dbdeploy.yaml names it)",
             ) from None
+
+    def _has_position(self, conn: psycopg.Connection[Any]) -> bool:
+        """A table of an earlier version has no such column."""
+        found = conn.execute(
+            "select from pg_attribute where attrelid = to_regclass(format('%%I.deployments', %s::text)) and attname = 'position'",
+            [self.schema],
+        )
+        return found.fetchone() is not None
 
     def insert(
         self, conn: psycopg.Connection[Any], deployment_id: str, environment: str, **values: Any
@@ -106,6 +121,7 @@ class StateTable:
             "state": State.STARTED,
             "host": socket.gethostname(),
             "user": _user(),
+            "position": 0,
             **values,
         }
         columns["migrations"] = json.dumps(columns.get("migrations", []))
@@ -183,8 +199,8 @@ class StateTable:
             return []
         statement = sql.SQL(
             'select id, environment, state, plan_hash, fingerprint_before, fingerprint_after, migrations, git_from, git_to, backup, host, "user", '
-            "started, updated, finished from {} {}"
-        ).format(self.table, where)
+            "started, updated, finished, {} from {} {}"
+        ).format(sql.SQL("position" if self._has_position(conn) else "null as position"), self.table, where)
         with conn.cursor(row_factory=dict_row) as cursor:
             return [
                 DeploymentRow(**{**row, "state": State(row["state"])})
@@ -236,6 +252,34 @@ def check_lock(conn: psycopg.Connection[Any]) -> None:
         ) from None
     if not (row and row[0]):
         raise LockError("the deployment lock on the target was lost")
+
+
+def notice_our_death(conn: psycopg.Connection[Any]) -> None:
+    """The server ends what ``conn`` does, and frees its locks, within seconds after we or our network are gone."""
+    for setting, value in (
+        (
+            "client_connection_check_interval",
+            "1s",
+        ),  # a killed process, also while a statement waits for a lock
+        ("tcp_keepalives_idle", "10"),  # a machine that is gone
+        ("tcp_keepalives_interval", "5"),
+        ("tcp_keepalives_count", "3"),
+        ("tcp_user_timeout", "30s"),
+    ):
+        with contextlib.suppress(psycopg.Error):  # not on every system that PostgreSQL runs on
+            conn.execute(sql.SQL("set {} = {}").format(sql.Identifier(setting), sql.Literal(value)))
+
+
+def end_session(conn: psycopg.Connection[Any], pid: int, *, patience: float = 10.0) -> None:
+    """Ends a session of ours that holds the deployment lock over a connection that broke; the server may not know that yet."""
+    ours = (
+        "from pg_stat_activity where pid = %s and datname = current_database() and usename = current_user and pid <> pg_backend_pid() "
+        "and application_name like 'pytest-dbdeploy lock %%'"
+    )
+    conn.execute(f"select pg_terminate_backend(pid) {ours}", [pid])
+    deadline = time.monotonic() + patience
+    while conn.execute(f"select 1 {ours}", [pid]).fetchone() and time.monotonic() < deadline:
+        time.sleep(0.05)
 
 
 def end_leftovers(conn: psycopg.Connection[Any], *, patience: float = 10.0) -> list[str]:
@@ -310,7 +354,8 @@ _TABLE = sql.SQL(
         "user" text not null,
         started timestamptz not null default clock_timestamp(),
         updated timestamptz not null default clock_timestamp(),
-        finished timestamptz
+        finished timestamptz,
+        position integer
     )
     """
 )

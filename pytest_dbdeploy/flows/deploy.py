@@ -13,7 +13,7 @@ from ..compare.diff import Verification, verify
 from ..compare.snapshot import Snapshot, read_snapshot
 from ..compare.transport import ThroughHub
 from ..config.load import Settings
-from ..errors import ConfigError, DbDeployError, LayoutError
+from ..errors import ConfigError, DbDeployError, LayoutError, TargetError
 from ..health import HealthCheck, check_health
 from ..model import (
     Decision,
@@ -164,6 +164,8 @@ class DeployFlow(EndingFlow):
                     return self._before_postdeploy(ledger)
         except DbDeployError as error:
             return self._stop(error)
+        except psycopg.OperationalError as error:  # between two statements that say more
+            return self._stop(TargetError(f"the connection to a database broke: {str(error).strip()}"))
         except Exception as error:  # whatever it is, the target must be left whole, and no traceback shown
             self.workspace.log.exception(LogPhase.DEPLOY, "internal error", error)
             return self._stop(error, status=ExitStatus.INTERNAL_ERROR)
@@ -221,7 +223,7 @@ class DeployFlow(EndingFlow):
         work.insert_row()
         if self.rehearsed is not None:
             found = self.rehearsed
-            rehearsal = Rehearsal(found.units, found.written, found.way_back)
+            rehearsal = Rehearsal(found.units, found.written, found.way_back, found.evidence, found.changes)
             work.back_up(rehearsal)
             work.apply(rehearsal)
         else:

@@ -91,9 +91,12 @@ class EarlierFlow(CommonFlow):
     def _lock(self) -> None:
         """Takes the deployment lock, and under it ends what the dead session left running and reads the row again."""
         assert self.url is not None and self.row is not None
-        lock = self.workspace.connect(self.url, f"lock {self.id}", autocommit=True)
-        self.workspace.stack.callback(lock.close)
-        self.held = HeldLock(lock, self._look)
+        url = self.url
+        self.held = HeldLock(
+            lambda: self.workspace.connect(url, f"lock {self.id}", autocommit=True), self._look
+        )
+        lock = self.held.conn
+        self.workspace.stack.callback(self.held.close)
         self.workspace.promise_last_words(self.id)
         for name in end_leftovers(lock):
             self.workspace.say(LogPhase.ROLLBACK, Level.WARN, f"ended what {self.id} left running: {name}")
@@ -105,13 +108,13 @@ class EarlierFlow(CommonFlow):
                 hint="look at it again; nothing was changed",
             )
 
-    def _look(self) -> object:
+    def _look(self) -> tuple[State | None, str]:
         """What a pause must not change."""
         assert self.url is not None
         with self.workspace.connect(self.url, "verify", read_only=True) as conn:
             row = self.table.find(conn, self.id)
             snapshot = read_snapshot(conn, exclude_schemas=(self.settings.state.schema_,))
-            return row and row.state, fingerprint(snapshot, read_history(conn, self.layout))
+            return row.state if row else None, fingerprint(snapshot, read_history(conn, self.layout))
 
     def _refuse_older(self, conn: psycopg.Connection[Any]) -> None:
         """A restore would undo the deployments after it too, those to another environment on the same database as well."""
@@ -126,10 +129,10 @@ class EarlierFlow(CommonFlow):
     def _put_back(self) -> Restored:
         """Restores what the deployment changed; nothing to do when it never got as far as applying."""
         assert self.url is not None and self.row is not None
-        if self.row.state is State.STARTED:
-            self._set_state(State.ABORTED)
-            self.record.rollback.verified = True
-            return Restored()
+        if self.row.state is State.STARTED or self.row.position == 0:
+            return self._nothing_stands(
+                State.ABORTED if self.row.state is State.STARTED else State.ROLLED_BACK
+            )
         release, database = way_back.release_of(self.earlier)
         if not database:
             put_code_back(self.workspace, release)
@@ -137,10 +140,6 @@ class EarlierFlow(CommonFlow):
             self.record.rollback.verified = True
             return Restored()
         before = way_back.load(self.earlier)
-        if self.row.state is State.APPLYING and self._never_committed(before):
-            self._set_state(State.ROLLED_BACK)
-            self.record.rollback.verified = True
-            return Restored()
         self.touched = True
         self._set_state(State.ROLLING_BACK)
         restored = way_back.put_back(
@@ -154,12 +153,16 @@ class EarlierFlow(CommonFlow):
         self._set_state(State.ROLLED_BACK)
         return restored
 
-    def _never_committed(self, before: way_back.Before) -> bool:
-        """Where all ran in one transaction, the state ``applied`` was part of it: without it, nothing was committed."""
-        assert self.url is not None
-        units = [e for e in journal.read(self.earlier.path("journal.jsonl")) if e["event"] == "unit-started"]
-        atomic = all(unit["of"] == 1 and unit["transactional"] for unit in units) and bool(units)
-        return atomic and way_back.verify(self.workspace, self.url, before, self.layout).verified
+    def _nothing_stands(self, state: State) -> Restored:
+        """Nothing of it was ever committed, its row says so: without any artifact, and whatever others did meanwhile."""
+        assert self.row is not None
+        if self._look()[1] != self.row.fingerprint_before:
+            self.record.notes.append(
+                "nothing of the deployment was committed; somebody else changed the target's schema or migration history since"
+            )
+        self._set_state(state)
+        self.record.rollback.verified = True
+        return Restored()
 
     def _refuse(self, error: LockError) -> Close:
         """Status 10: the lock was not to be had, and so nothing was done."""
@@ -187,7 +190,7 @@ class EarlierFlow(CommonFlow):
         if self.row is not None and self.touched and not paused:
             try:
                 self._set_state(State.ROLLBACK_FAILED)
-            except DbDeployError as again:
+            except (DbDeployError, psycopg.Error) as again:
                 self.record.notes.append(
                     f"the deployment's row could not be set to rollback_failed: {error_text(again)}"
                 )

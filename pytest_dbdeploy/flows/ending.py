@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import psycopg
+
 from .. import critical
 from ..adapters import Adapters
 from ..config.load import Settings
-from ..db.state import State
+from ..db.state import FINISHED, State
 from ..db.url import DatabaseUrl
 from ..decision import decide
 from ..errors import DbDeployError
@@ -65,7 +67,7 @@ class EndingFlow(CommonFlow):
                 with self.steps.step("keep", "keep", LogPhase.POST_DEPLOY) as step:
                     self.work.keep()
                     step.done("every gate passed")
-            except DbDeployError as error:
+            except (DbDeployError, psycopg.Error) as error:
                 self.record.notes.append(
                     f"the deployment stands and was verified, but its row says it is unfinished: {error_text(error)}"
                 )
@@ -107,6 +109,7 @@ class EndingFlow(CommonFlow):
         with critical.section(final=True):
             try:
                 self.go_on()
+                work.regain()
                 if self.rehearsed is None:  # only code was deployed
                     self._put_code_back()
                     rollback.performed, rollback.verified = True, work.as_planned()
@@ -147,7 +150,7 @@ class EndingFlow(CommonFlow):
         self.workspace.log.exception(LogPhase.ROLLBACK, "the rollback did not succeed", error)
         self.record.notes.append(f"the rollback did not succeed: {error_text(error)}")
         self.record.next_commands.append(f"pytest --dbdeploy-rollback={self.workspace.id}")
-        if self.held is None or not self.held.paused:  # else somebody else may have taken the deployment up
+        if self.held is None or not self.held.paused:  # else somebody else may have taken it up
             self._set_state_or_note(State.ROLLBACK_FAILED)
         self._end(Outcome.ROLLBACK_FAILED, ExitStatus.ROLLBACK_FAILED)
 
@@ -155,10 +158,12 @@ class EndingFlow(CommonFlow):
         assert self.work is not None
         try:
             self.work.set_state(state)
-        except DbDeployError as error:
+        except (DbDeployError, psycopg.Error) as error:
             self.record.notes.append(
                 f"the deployment's row on the target could not be set to {state}: {error_text(error)}"
             )
+            if state in FINISHED:  # else the command is named already
+                self.record.next_commands.append(f"pytest --dbdeploy-resume={self.workspace.id}")
 
     def close(self, ledger: Ledger) -> None:
         if self._workspace is None:

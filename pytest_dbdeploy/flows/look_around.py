@@ -6,10 +6,11 @@ import shutil
 from typing import Any
 
 from .. import journal
+from ..db.pooler import refuse_pooler
 from ..db.state import StateTable, lock_holder
 from ..db.tools import tools_for
 from ..db.url import DatabaseUrl
-from ..errors import DbDeployError
+from ..errors import DbDeployError, LockError
 from ..health import HealthCheck
 from ..model import Plan
 from .workspace import Workspace, error_text
@@ -29,6 +30,7 @@ def look_around(
         "disk": [],
         "tools_error": None,
         "lock_holder": None,
+        "pooler": None,
         "unfinished": None,
         "health": health,
         "gate_paths": list(settings.gates.paths),
@@ -49,6 +51,10 @@ def look_around(
     for what, path, copies in places:
         free = shutil.disk_usage(path).free
         checks["disk"].append({"what": what, "path": str(path), "free": free, "needed": size * copies})
+    try:
+        refuse_pooler(lambda: workspace.connect(url, "preflight", autocommit=True))
+    except LockError as error:
+        checks["pooler"] = error_text(error)
     with workspace.connect(url, "preflight", read_only=True) as conn:
         checks["lock_holder"] = lock_holder(conn)
         rows = StateTable(settings.state.schema_).unfinished(conn)

@@ -146,7 +146,7 @@ class SandboxWork:
                 max_size=self.settings.sandbox.max_size,
                 data=self.settings.sandbox.data,
                 exclude_schemas=(),
-                workdir=workspace.workdir("clone"),
+                workdir=workspace.clone_folder(),
                 step=step,
             )
             for note in made.notes:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
@@ -13,31 +12,28 @@ from typing import Any
 import psycopg
 
 from .. import critical
-from ..actions.apply import (
-    LOCK_NOT_AVAILABLE,
-    StatementFailed,
-    run_unit,
-    run_unit_with_retries,
-    waits_for_others,
-)
 from ..actions.dump import dump, verify
 from ..actions.restore_writes import Writes, rows_written_since
 from ..compare.rows import count_rows, user_tables
 from ..compare.snapshot import Snapshot, read_snapshot
 from ..db import search_path
-from ..db.sql import query
-from ..db.state import State, StateTable
+from ..db.state import State, StateTable, notice_our_death
 from ..db.tools import tools_for
 from ..db.url import DatabaseUrl
 from ..errors import DriftError, LockError
 from ..layouts.base import LayoutReader
-from ..model import Backup, Level, LogPhase, Migration, Plan, Unit
+from ..model import Backup, Change, Level, LogPhase, Plan, StatementEvidence, Unit
 from ..plan import fingerprint, read_history
 from ..steps import Step
 from . import way_back
+from .applying import Applying
 from .held_lock import HeldLock
 from .rehearsing_back import WayBack
+from .target_watch import TargetWatch
 from .workspace import Workspace, count
+
+#: How often ``timeouts.connect`` a target that went away is waited for before it is rolled back: a crashed server starts again.
+_PATIENCE = 3
 
 
 class Stage(IntEnum):
@@ -57,6 +53,8 @@ class Rehearsal:
     units: tuple[Unit, ...]
     written: Mapping[str, int]
     back: WayBack
+    evidence: tuple[StatementEvidence, ...] = ()
+    changes: tuple[Change, ...] = ()
 
 
 class TargetWork:
@@ -78,19 +76,18 @@ class TargetWork:
         self.release = release
         self.table = StateTable(self.settings.state.schema_)
         self.stage = Stage.UNTOUCHED
-        self.committed_units = 0
-        self._known_units = 0
         self.before: way_back.Before | None = None
         self.held: HeldLock | None = None
 
     def open(self) -> None:
         """Takes the deployment lock and checks, under it, that the target still is what was planned for."""
         with self.workspace.steps.step("lock", "lock the target", LogPhase.DEPLOY) as step:
-            lock = self.workspace.connect(self.url, f"lock {self.workspace.id}", autocommit=True)
-            self.workspace.stack.callback(lock.close)
-            lock.execute("set idle_session_timeout = 0")  # it waits while we work
-            self.held = HeldLock(lock, self._look)
-            self._refuse_unfinished(lock)
+            self.held = HeldLock(
+                lambda: self.workspace.connect(self.url, f"lock {self.workspace.id}", autocommit=True),
+                self._look,
+            )
+            self.workspace.stack.callback(self.held.close)
+            self._refuse_unfinished(self.held.conn)
             with self.workspace.connect(self.url, "drift", read_only=True) as conn:
                 snapshot, now = self._read(conn)
             if now != self.plan.fingerprint:
@@ -203,7 +200,7 @@ class TargetWork:
         way_back.save_code_only(self.workspace.artifacts, self._documented(None, None))
         self.set_state(State.APPLYING)
         self.stage = Stage.APPLYING
-        self.set_state(State.APPLIED)
+        self.set_state(State.APPLIED, position=1)  # the code, which is pushed from now on
         self.stage = Stage.APPLIED
 
     def _documented(self, backup: Backup | None, rehearsed_seconds: float | None) -> dict[str, Any]:
@@ -224,7 +221,7 @@ class TargetWork:
         }
 
     def apply(self, rehearsal: Rehearsal) -> None:
-        """Runs the units on the target. StatementFailed and others leave ``stage`` and ``committed_units`` as evidence."""
+        """Runs the units on the target. What it left when it fails, the row says: its state and its position."""
         self._check_lock()
         with self.workspace.steps.step(
             "deploy", "apply the migrations", LogPhase.DEPLOY, testcase=True
@@ -233,7 +230,7 @@ class TargetWork:
                 self._apply_command(self.plan.command, step)
             else:
                 self._note_writes(rehearsal.back.overwritten)
-                self._apply_units(rehearsal.units, step)
+                self._apply_units(rehearsal, step)
             self.stage = Stage.APPLIED
             step.done(
                 f"{count(len(self.plan.migrations), 'migration')} applied"
@@ -244,8 +241,8 @@ class TargetWork:
     def _apply_command(self, command: str, step: Step) -> None:
         from ..layouts.command import run_command
 
-        self.set_state(State.APPLYING)
-        self.stage, self.committed_units = Stage.APPLYING, 1  # what it commits, and when, is not ours to know
+        self.set_state(State.APPLYING, position=1)  # what it commits, and when, is not ours to know
+        self.stage = Stage.APPLYING
         run_command(command, self.url, self.settings.rootdir, step)
         self.set_state(State.APPLIED)
 
@@ -266,88 +263,22 @@ class TargetWork:
             way_back.WRITES, snapshot=snapshot, rows=rows, written=dict(written.tables)
         )
 
-    def _apply_units(self, units: tuple[Unit, ...], step: Step) -> None:
-        migrations = {m.name: m for m in self.plan.migrations}
-        with self.workspace.connect(self.url, "deploy", autocommit=True) as conn:
+    def _apply_units(self, rehearsal: Rehearsal, step: Step) -> None:
+        with (
+            self.workspace.connect(self.url, "deploy", autocommit=True) as conn,
+            TargetWatch(conn, partial(self.workspace.connect, self.url, "watch", autocommit=True)) as watch,
+        ):
             self.set_state(State.APPLYING)
             self.stage = Stage.APPLYING
-            _notice_our_death(conn)
+            notice_our_death(conn)
             search_path.leave_out(conn, self.settings.state.schema_)
-            for number, unit in enumerate(units, 1):
+            applying = Applying(self.workspace, self.layout, self.plan, self.table, self.url, conn, watch)
+            for number, unit in enumerate(rehearsal.units, 1):
                 self._check_lock()
-                last = number == len(units)
-                self._known_units = number - 1
-                self.workspace.journal.append(
-                    "unit-started", unit=number, of=len(units), transactional=unit.transactional
-                )
-                run = partial(self._run_unit, conn, unit, migrations, last=last)
-                try:
-                    run_unit_with_retries(
-                        run,
-                        retries=self.settings.timeouts.lock_retries,
-                        on_retry=partial(self._retry, conn, step),
-                        again=unit.transactional,
-                    )
-                except StatementFailed as failure:
-                    if failure.error.sqlstate == LOCK_NOT_AVAILABLE:
-                        failure.hint = _lock_holders(conn)
-                    raise
-                self.committed_units = number
-                self.workspace.journal.append("unit-committed", unit=number, records=list(unit.records))
-                step.progress(f"{number} of {len(units)}")
-
-    def _run_unit(
-        self,
-        conn: psycopg.Connection[Any],
-        unit: Unit,
-        migrations: Mapping[str, Migration],
-        *,
-        last: bool,
-    ) -> None:
-        committing = (
-            partial(self.table.update, conn, self.workspace.id, State.APPLIED) if last else self._committing
-        )
-        timeouts = self.settings.timeouts
-        lock_timeout = timeouts.lock
-        if not unit.transactional:
-            self.committed_units += 1  # from its first moment on it may leave something behind
-            if waits_for_others(migrations, unit):
-                lock_timeout *= (
-                    timeouts.lock_retries + 1
-                )  # it cannot be tried again, and nobody waits behind it
-        run_unit(
-            conn,
-            unit,
-            migrations,
-            self.layout,
-            lock_timeout=lock_timeout,
-            statement_timeout=timeouts.statement,
-            before_records=partial(self.layout.ensure_history, conn),  # a plain ROLLBACK takes it back too
-            before_commit=partial(self._before_commit, conn, committing),
-        )
-
-    def _before_commit(self, conn: psycopg.Connection[Any], committing: Callable[[], None]) -> None:
-        """A rollback tells rows of others from ours by the transactions that wrote them."""
-        row = conn.execute("select pg_current_xact_id()::text").fetchone()
-        self.workspace.journal.append("unit-committing", xid=row[0] if row else None)
-        committing()
-
-    def _committing(self) -> None:
-        """From here on nobody but the server knows whether the unit was committed."""
-        self.committed_units += 1
-
-    def _retry(
-        self, conn: psycopg.Connection[Any], step: Step, attempt: int, failure: StatementFailed
-    ) -> None:
-        self.committed_units = self._known_units  # the server itself said that it was not
-        step.progress(f"waiting for a lock, attempt {attempt + 1}")
-        self.workspace.say(
-            LogPhase.DEPLOY,
-            Level.WARN,
-            f"attempt {attempt} gave way: {failure.error.message}",
-            place=failure.place,
-            holders=_lock_holders(conn),
-        )
+                applying.unit(unit, number, len(rehearsal.units), step)
+                step.progress(f"{number} of {len(rehearsal.units)}")
+            applying.analyze(rehearsal.changes)
+        applying.set_beside(rehearsal.units, rehearsal.evidence)
 
     def keep(self) -> None:
         """The deployment stands."""
@@ -362,11 +293,27 @@ class TargetWork:
             self.table.update(conn, self.workspace.id, state, **values)
 
     def unchanged(self) -> bool:
-        """Positive evidence that nothing was left on the target: no unit was committed, and the fingerprint is the planned one."""
+        """Positive evidence that nothing was left on the target: its row knows of no unit, and the fingerprint is the planned one."""
         with self.workspace.connect(self.url, "verify", read_only=True) as conn:
             row = self.table.find(conn, self.workspace.id)
-        applied = row is None or row.state is State.APPLIED
-        return self.committed_units == 0 and not applied and self.as_planned()
+        return row is not None and row.position == 0 and self.as_planned()
+
+    def regain(self) -> None:
+        """Before anything is put back, and after whatever happened: the target answers, and is still ours.
+
+        TargetError when it does not answer; LockError when somebody else went on with this deployment meanwhile.
+        """
+        assert self.held is not None
+        for name in self.held.regain(self.settings.timeouts.connect * _PATIENCE):
+            self.workspace.say(LogPhase.ROLLBACK, Level.WARN, f"ended what was left running: {name}")
+        row = self.table.find(self.held.conn, self.workspace.id)
+        if row is None or row.state not in (State.STARTED, State.APPLYING, State.APPLIED):
+            self.held.paused = True
+            raise LockError(
+                f"somebody else went on with deployment {self.workspace.id} while the target did not answer: "
+                f"it is {row.state if row else 'gone'} now",
+                hint="look at it again; it is left as it is",
+            )
 
     def as_planned(self) -> bool:
         """Whether schema and history are those that were planned for."""
@@ -389,22 +336,3 @@ class TargetWork:
         with self.workspace.connect(self.url, "verify", read_only=True) as conn:
             row = self.table.find(conn, self.workspace.id)
             return row and row.state, self._read(conn)[1]
-
-
-def _lock_holders(conn: psycopg.Connection[Any]) -> str | None:
-    """For people: whom the statement may have waited for. It has given up, so the server no longer says whom it did."""
-    try:
-        rows = conn.execute(query("lock_holders")).fetchall()
-    except psycopg.Error:
-        return None
-    names = [
-        f"process {pid} ({name or 'unnamed'}, role {role}{f', since {since:%H:%M:%S}' if since else ''})"
-        for pid, name, role, since in rows
-    ]
-    return f"open transactions that hold locks: {', '.join(names)}" if names else None
-
-
-def _notice_our_death(conn: psycopg.Connection[Any]) -> None:
-    """The server looks each second, also while a statement waits for a lock, whether we are still there."""
-    with contextlib.suppress(psycopg.Error):  # not on every system that PostgreSQL runs on
-        conn.execute("set client_connection_check_interval = '1s'")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +21,7 @@ from ..journal import RUNNING, VERDICT, Journal, RunningGate, death
 from ..last_words import LastWords
 from ..model import ExitStatus, GateRecord, Level, LogPhase, Mode, Outcome
 from ..reports import json_report, log_table, schema_comparison
-from ..reports.artifacts import JOURNAL, Artifacts, all_artifacts, prune
+from ..reports.artifacts import CLONE, JOURNAL, Artifacts, all_artifacts, prune, sweep
 from ..reports.log import DeploymentLog
 from ..reports.record import RunRecord
 from ..secret import redactor
@@ -164,6 +165,7 @@ class Workspace:
 
     def _prune(self) -> None:
         backup = self.settings.backup
+        sweep(self.settings.artifacts)
         prune(
             self.settings.artifacts, keep=backup.keep, max_age=backup.max_age, backups=self.backup_directory
         )
@@ -179,9 +181,11 @@ class Workspace:
         """Where the embedded servers of sandboxes keep their data."""
         return temporary_roots(server_user())[0]
 
-    def workdir(self, name: str) -> Path:
-        path = self.artifacts.path(name)
+    def clone_folder(self) -> Path:
+        """For the dump of the clone: removed when the session ends, and by the next one when it is killed."""
+        path = self.artifacts.path(CLONE)
         path.mkdir(mode=0o700, exist_ok=True)
+        self.stack.callback(shutil.rmtree, path, ignore_errors=True)
         return path
 
 

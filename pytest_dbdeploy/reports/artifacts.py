@@ -15,6 +15,7 @@ from ..errors import ConfigError, StateError
 _NAME = re.compile(r"deploy-(?P<environment>.+)-(?P<milliseconds>\d{13,})")
 JOURNAL = "journal.jsonl"
 BACKUP = "backup.dump"
+CLONE = "clone"  # the folder of the clone's dump: there while the run lasts
 _A_DAY = 24 * 60 * 60.0
 
 
@@ -136,6 +137,15 @@ def prune(root: Path, *, keep: int, max_age: float, backups: Path | None = None)
                 _remove(path)
         removed.append(artifacts.deployment_id)
     return tuple(removed)
+
+
+def sweep(root: Path) -> None:
+    """Removes the dumps of the clone that sessions left which were killed: users' data must not lie around."""
+    for artifacts in all_artifacts(root):
+        work = artifacts.path(CLONE)
+        with contextlib.suppress(OSError):
+            if work.exists() and not journal.is_held(artifacts.path(JOURNAL)):
+                _remove(work)
 
 
 def _file_name(environment: str) -> str:

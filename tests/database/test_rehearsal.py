@@ -121,6 +121,7 @@ def test_a_lock_that_is_not_to_be_had_is_tried_again_until_it_is(database):
             lambda: run_unit(conn, unit, migrations, Recorder(), lock_timeout=0.05),
             retries=3,
             on_retry=give_way,
+            again=lambda failure: True,
         )
         assert attempts == ["55P03"]
 

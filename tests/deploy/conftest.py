@@ -19,6 +19,7 @@ from psycopg import sql
 
 from pytest_dbdeploy.db.connect import connect
 from pytest_dbdeploy.reports import json_report
+from tests.servers import enterable_folder
 
 SECONDS = 120
 #: In the environment of every process of a run: what is left of it can be found again.
@@ -47,6 +48,7 @@ class Result:
         self.project = project
         self.folder = folder
         assert "Traceback (most recent call last)" not in output
+        assert folder is None or not (folder / "clone").exists(), "users' data, for the time of the run only"
         if folder is not None and (folder / "report.json").exists():
             self._check()
 
@@ -161,7 +163,7 @@ class Run:
 
     def servers(self):
         """{process: its data folder} of the servers that run for this run; a server's processes hide their environment."""
-        found, parents = {}, _parents()
+        found, parents = {}, parents_of_all()
         for pid in parents:
             line, at = [], pid
             while at in parents and at != self.process.pid:
@@ -175,11 +177,11 @@ class Run:
 
     def left(self, servers):
         """What still runs of this run: by its environment, or one of ``servers``, or their folders."""
-        alive = _parents()
+        alive = parents_of_all()
         return [*marked(self.mark), *(f for pid, f in servers.items() if pid in alive or f.exists())]
 
 
-def _parents():
+def parents_of_all():
     """{process: its parent}, zombies aside."""
     found = {}
     for entry in Path("/proc").glob("[0-9]*"):
@@ -201,11 +203,11 @@ def marked(mark):
     return found
 
 
-def until(condition, seconds=40.0):
-    """Polls until it is true. Fails when the time is up."""
+def until(condition, seconds=40.0, what=lambda: "not in time"):
+    """Polls until it is true. Fails when the time is up, and says ``what``."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "not in time"
+        assert time.monotonic() < deadline, what()
         time.sleep(0.05)
 
 
@@ -338,3 +340,56 @@ def deployed(make_project, postgres17, deployed_once):
         )
     )
     return filled(make_project(template.with_dbname(name)))
+
+
+@pytest.fixture
+def temporary():
+    """A folder for temporary files of all kinds, also those of servers."""
+    with enterable_folder() as folder:
+        folder.chmod(0o777)
+        yield folder
+
+
+@pytest.fixture
+def arena(make_project, postgres17, deployed_once, temporary):
+    from .faults import Arena, copy_of
+
+    return Arena(filled(make_project(copy_of(postgres17, deployed_once.url))), temporary, postgres17)
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory):
+    """A server that may be killed, and the URL of a deployed database on it."""
+    from .faults import Place
+
+    with enterable_folder() as folder:
+        made = Place(folder / "server")
+        with made.proxy:
+            project = filled(
+                Project(tmp_path_factory.mktemp("place") / "project", made.real.owner_database())
+            )
+            assert project.deploy().status == 0
+            yield made, project.url
+        made.embedded.stop()
+
+
+@pytest.fixture
+def own_arena(make_project, place, temporary):
+    from .faults import Arena, copy_of
+
+    made, template = place
+    url = made.through(copy_of(made.real, template))
+    return Arena(filled(make_project(url)), temporary, made.real, made)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """How many points of the fault matrix survived."""
+    reports = [
+        r
+        for name in ("passed", "failed")
+        for r in terminalreporter.stats.get(name, ())
+        if "test_fault_matrix" in r.nodeid
+    ]
+    if calls := [r for r in reports if r.when == "call"]:
+        survived = sum(r.passed for r in calls)
+        terminalreporter.write_line(f"fault matrix: {survived} of {len(calls)} points survived")

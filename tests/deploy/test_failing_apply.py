@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from pytest_dbdeploy.db.connect import connect
 from pytest_dbdeploy.db.state import LOCK_KEY
 
 from .test_killed import whole
@@ -141,6 +142,52 @@ def test_an_index_that_is_built_concurrently_waits_longer_than_one_lock_timeout(
         result = run.result()
         timer.join()
     assert result.ended == (0, "deployed")
+
+
+def test_an_index_build_that_gave_way_is_tried_again_without_its_invalid_index(deployed):
+    settings(deployed, "timeouts: {lock: 300ms, lock_retries: 3}")
+    deployed.migration("0002_change", "create index concurrently orders_total on orders (total);\n")
+    with deployed.holding("insert into orders values (1000, 1, 1)") as holder:
+        run = deployed.start("--dbdeploy-env=dev")
+        run.until(lambda: "gave way" in log_of(run))
+        holder.commit()
+        result = run.result()
+    assert result.ended == (0, "deployed")
+    assert "dropped the invalid index public.orders_total that was left" in log_of(run)
+    gave_way = [line for line in log_of(run).splitlines() if "gave way" in line]
+    assert all("pytest-dbdeploy a user of the target" in line for line in gave_way)
+    assert deployed.sql("select indisvalid from pg_index where indexrelid = 'orders_total'::regclass") == [
+        (True,)
+    ]
+
+
+def log_of(run):
+    log = run.folder / "deployment.log"
+    return log.read_text() if log.exists() else ""
+
+
+def test_what_the_target_did_stands_beside_the_rehearsal_and_far_apart_is_a_warning(deployed):
+    here = f"if current_database() = '{deployed.url.dbname}' then perform pg_sleep(1.5); lock table orders; end if;"
+    deployed.migration("0002_change", f"alter table users add phone text;\ndo $$ begin {here} end $$;\n")
+    run = deployed.start("--dbdeploy-env=dev")
+    run.until(lambda: deployed.sql("select 1 from pg_stat_activity where wait_event = 'PgSleep'"))
+    with connect(deployed.url, purpose="reader", autocommit=True) as conn:
+        conn.execute("select count(*) from users")  # waits for the ALTER TABLE's transaction
+    result = run.result()
+    assert result.ended == (0, "deployed")
+    first, second = result.report["evidence"]
+    assert first["targetSeconds"] < 1.5 <= second["targetSeconds"]
+    notes = " ".join(result.report["notes"])
+    assert "migrations/0002_change.sql:2 took 1.5 s on the target, 0.0 s in the rehearsal" in notes
+    assert "the target took AccessExclusiveLock on public.orders, the rehearsal did not" in notes
+    assert "1 session waited for locks of the migrations on the target, the longest for about" in notes
+
+
+def test_statistics_that_a_change_of_type_lost_are_made_anew(deployed):
+    deployed.sql("analyze users")
+    deployed.migration("0002_change", "alter table users alter id type bigint;\n")
+    assert deployed.deploy().ended == (0, "deployed")
+    assert deployed.sql("select 1 from pg_stats where tablename = 'users' and attname = 'id'") == [(1,)]
 
 
 def test_a_statement_timeout_of_the_settings_ends_what_takes_too_long(deployed):

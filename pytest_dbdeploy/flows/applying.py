@@ -1,0 +1,200 @@
+"""The units of a plan on the target: each with its position in the deployment's row, tried again while locks are not to be had."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from ..actions.apply import (
+    LOCK_NOT_AVAILABLE,
+    StatementFailed,
+    run_unit,
+    run_unit_with_retries,
+    waits_for_others,
+)
+from ..actions.concurrently import drop_new_invalid, invalid_indexes
+from ..compare.names import parent_name, split_name
+from ..db.sql import query
+from ..db.state import State, StateTable
+from ..db.url import DatabaseUrl
+from ..layouts.base import LayoutReader
+from ..model import (
+    Change,
+    ChangeType,
+    Level,
+    LogPhase,
+    Migration,
+    Plan,
+    StatementEvidence,
+    StatementRef,
+    Unit,
+)
+from ..rules.removing import turned
+from ..steps import Step
+from .target_watch import TargetWatch, beside, far_apart
+from .workspace import Workspace
+
+#: A build of an index is tried so often again: each begins anew.
+_BUILD_RETRIES = 3
+
+
+class Applying:
+    """Runs units through ``conn`` (autocommit, watched by ``watch``); ``url`` is the same target."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        layout: LayoutReader,
+        plan: Plan,
+        table: StateTable,
+        url: DatabaseUrl,
+        conn: psycopg.Connection[Any],
+        watch: TargetWatch,
+    ) -> None:
+        self.workspace = workspace
+        self.settings = workspace.settings
+        self.layout = layout
+        self.plan = plan
+        self.table = table
+        self.url = url
+        self.conn = conn
+        self.watch = watch
+
+    def unit(self, unit: Unit, number: int, of: int, step: Step) -> None:
+        """Runs one, again while its locks are not to be had. StatementFailed: a transactional one left nothing."""
+        migrations = {m.name: m for m in self.plan.migrations}
+        builds = not unit.transactional and waits_for_others(migrations, unit)
+        invalid = invalid_indexes(self.conn) if builds else {}
+        self.workspace.journal.append("unit-started", unit=number, of=of, transactional=unit.transactional)
+
+        def run() -> None:
+            if builds:
+                self._drop_what_is_left(unit.statements[0], invalid)
+            self._run_unit(unit, migrations, number, last=number == of)
+
+        retries = self.settings.timeouts.lock_retries
+        try:
+            run_unit_with_retries(
+                run,
+                retries=min(retries, _BUILD_RETRIES) if builds else retries,
+                on_retry=partial(self._retry, step),
+                # an index that was built stands, also when its history row then failed
+                again=lambda failure: unit.transactional or (builds and failure.ref is not None),
+            )
+        except StatementFailed as failure:
+            if failure.error.sqlstate == LOCK_NOT_AVAILABLE:
+                failure.hint = self._who()
+            raise
+        self.workspace.journal.append("unit-committed", unit=number, records=list(unit.records))
+
+    def _run_unit(
+        self,
+        unit: Unit,
+        migrations: Mapping[str, Migration],
+        number: int,
+        *,
+        last: bool,
+    ) -> None:
+        def before_commit() -> None:
+            if unit.transactional:
+                self.watch.before_commit(self.conn)
+            # A rollback tells rows of others from ours by the transactions that wrote them.
+            row = self.conn.execute("select pg_current_xact_id()::text").fetchone()
+            self.workspace.journal.append("unit-committing", xid=row[0] if row else None)
+            state = State.APPLIED if last else State.APPLYING
+            self.table.update(self.conn, self.workspace.id, state, position=number)
+
+        timeouts = self.settings.timeouts
+        lock_timeout = timeouts.lock
+        if not unit.transactional:
+            # From its first moment on it may leave something behind.
+            with self.workspace.connect(self.url, "state", autocommit=True) as writer:
+                self.table.update(writer, self.workspace.id, State.APPLYING, position=number)
+            if waits_for_others(migrations, unit):  # each attempt builds anew, and nobody waits behind it
+                lock_timeout *= timeouts.lock_retries + 1
+        run_unit(
+            self.conn,
+            unit,
+            migrations,
+            self.layout,
+            self.watch,
+            lock_timeout=lock_timeout,
+            statement_timeout=timeouts.statement,
+            # A plain ROLLBACK takes it back too.
+            before_records=partial(self.layout.ensure_history, self.conn),
+            before_commit=before_commit if unit.transactional or last else None,
+        )
+
+    def _drop_what_is_left(self, ref: StatementRef, before: dict[int, tuple[str, str]]) -> None:
+        """Of an earlier attempt. Others can keep that waiting, too: then this attempt gives way."""
+        try:
+            dropped = drop_new_invalid(self.conn, before)
+        except psycopg.Error as error:
+            raise StatementFailed("the invalid index that was left", error, ref) from None
+        for name in dropped:
+            self.workspace.say(LogPhase.DEPLOY, Level.WARN, f"dropped the invalid index {name} that was left")
+
+    def _retry(self, step: Step, attempt: int, failure: StatementFailed) -> None:
+        step.progress(f"waiting for a lock, attempt {attempt + 1}")
+        self.workspace.say(
+            LogPhase.DEPLOY,
+            Level.WARN,
+            f"attempt {attempt} gave way: {failure.error.message}",
+            place=failure.place,
+            holders=self._who(),
+        )
+
+    def _who(self) -> str | None:
+        blockers = self.watch.blockers()
+        return f"it waited for {', '.join(blockers)}" if blockers else _lock_holders(self.conn)
+
+    def analyze(self, changes: Sequence[Change]) -> None:
+        """Where a change of type threw the planner's statistics away. Never a failure: the migrations are committed."""
+        tables = {
+            parent_name(change.object)
+            for change in changes
+            if change.kind == "column" and change.change is ChangeType.MODIFIED and turned(change, "type")
+        }
+        for table in sorted(tables):
+            try:
+                self.conn.execute(sql.SQL("analyze {}").format(sql.Identifier(*split_name(table))))
+            except psycopg.Error as error:
+                text = error.diag.message_primary or str(error)
+                self.workspace.record.notes.append(f"{table} could not be analysed: {text}")
+
+    def set_beside(self, units: Sequence[Unit], rehearsed: Sequence[StatementEvidence]) -> None:
+        """What the target did, beside the rehearsal: far apart is a warning."""
+        refs = [StatementRef(m.name, i) for m in self.plan.migrations for i in range(len(m.statements))]
+        ran = {ref for unit in units for ref in unit.statements}
+        evidence = beside(rehearsed, [ref for ref in refs if ref in ran], self.watch.seconds)
+        self.workspace.record.evidence = evidence
+        known = {r.name for r in self.plan.target.relations} if self.plan.target else set()
+        texts = far_apart(evidence, self.watch.locks, known)
+        if waited := self.watch.waited_for_us():
+            texts.append(waited)
+        for text in texts:
+            self.workspace.record.notes.append(text)
+            self.workspace.say(LogPhase.DEPLOY, Level.WARN, text)
+        self.workspace.log.message(
+            LogPhase.DEPLOY,
+            Level.INFO,
+            "what the target did",
+            {"statements": {f"{e.file}:{e.line}": e.target_seconds for e in evidence}},
+        )
+
+
+def _lock_holders(conn: psycopg.Connection[Any]) -> str | None:
+    """For people: whom the statement may have waited for. It has given up, so the server no longer says whom it did."""
+    try:
+        rows = conn.execute(query("lock_holders")).fetchall()
+    except psycopg.Error:
+        return None
+    names = [
+        f"process {pid} ({name or 'unnamed'}, role {role}{f', since {since:%H:%M:%S}' if since else ''})"
+        for pid, name, role, since in rows
+    ]
+    return f"open transactions that hold locks: {', '.join(names)}" if names else None

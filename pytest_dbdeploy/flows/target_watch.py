@@ -1,0 +1,139 @@
+"""What the target really did while it was migrated, who kept us waiting and who waited for us; set beside the rehearsal."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Any, Self
+
+import psycopg
+
+from ..db.sql import query
+from ..errors import DbDeployError
+from ..evidence.observer import BLOCK_WRITES
+from ..model import StatementEvidence, StatementRef, Unit
+
+_POLL_SECONDS = 0.2
+#: The target is far from its rehearsal above so many times the seconds, and so many seconds more.
+_TIMES, _SECONDS = 5.0, 1.0
+
+
+@dataclass(slots=True)
+class _Waiter:
+    first: float
+    last: float
+
+
+class TargetWatch:
+    """A ``Watcher`` of ``conn``. A second connection looks meanwhile whom it waits for, and who waits for it."""
+
+    def __init__(self, conn: psycopg.Connection[Any], connect: Callable[[], psycopg.Connection[Any]]) -> None:
+        self.seconds: dict[StatementRef, float] = {}
+        self.locks: set[tuple[str, str]] = set()
+        self._pid = conn.info.backend_pid
+        self._connect = connect
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._lock = threading.Lock()
+        self._blockers: dict[int, str] = {}
+        self._behind: dict[int, _Waiter] = {}
+        self._started = 0.0
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    # -- the statements
+
+    def unit_started(self, conn: psycopg.Connection[Any], unit: Unit) -> None:
+        """Nothing to prepare."""
+
+    def statement_started(self, ref: StatementRef) -> bytes:
+        self._started = time.perf_counter()
+        return b""
+
+    def statement_ended(
+        self, conn: psycopg.Connection[Any], ref: StatementRef, cursor: psycopg.Cursor[Any]
+    ) -> None:
+        self.seconds[ref] = time.perf_counter() - self._started
+
+    def before_commit(self, conn: psycopg.Connection[Any]) -> None:
+        """The transaction's locks that keep others from writing."""
+        rows = conn.execute(query("evidence_locks"), {"pid": self._pid}).fetchall()
+        strong = {oid: mode for oid, mode in rows if mode in BLOCK_WRITES}
+        names = conn.execute(
+            "select c.oid::bigint, format('%%s.%%s', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace "
+            "where c.oid = any(%s::oid[])",
+            [list(strong)],
+        )
+        self.locks |= {
+            (name, mode) for oid, name in names for o, mode in rows if o == oid and mode in BLOCK_WRITES
+        }
+
+    # -- the others
+
+    def _look(self) -> None:
+        with suppress(psycopg.Error, DbDeployError), self._connect() as conn:
+            while not self._ended.wait(_POLL_SECONDS):
+                self._seen(conn.execute(query("blocking"), {"pid": self._pid}).fetchall())
+
+    def _seen(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        now = time.monotonic()
+        with self._lock:
+            for waits, pid, name, role, since in rows:
+                if waits:
+                    self._behind.setdefault(pid, _Waiter(now, now)).last = now
+                else:
+                    begun = f", in a transaction since {since:%H:%M:%S}" if since else ""
+                    self._blockers[pid] = f"process {pid} ({name or 'unnamed'}, role {role}{begun})"
+
+    def blockers(self) -> list[str]:
+        """Who was waited for since this was asked last."""
+        with self._lock:
+            found, self._blockers = list(self._blockers.values()), {}
+        return found
+
+    def waited_for_us(self) -> str | None:
+        """``3 sessions waited for the migrations, the longest for 0.8 s``."""
+        with self._lock:
+            longest = [w.last - w.first + _POLL_SECONDS for w in self._behind.values()]
+        if not longest:
+            return None
+        sessions = f"{len(longest)} session{'s' if len(longest) > 1 else ''}"
+        return f"{sessions} waited for locks of the migrations on the target, the longest for about {max(longest):.1f} s"
+
+
+def beside(
+    evidence: Sequence[StatementEvidence], refs: Sequence[StatementRef], seconds: dict[StatementRef, float]
+) -> list[StatementEvidence]:
+    """The evidence with the target's seconds; ``refs`` in the order of the evidence."""
+    if len(evidence) != len(refs):
+        return list(evidence)
+    return [replace(e, target_seconds=seconds.get(ref)) for e, ref in zip(evidence, refs, strict=True)]
+
+
+def far_apart(
+    evidence: Sequence[StatementEvidence], locks: Collection[tuple[str, str]], known: Collection[str]
+) -> list[str]:
+    """Where the target did other than the rehearsal: a text each. ``known``: relations that were there before."""
+    found = []
+    for e in evidence:
+        if e.target_seconds is not None and e.target_seconds > e.duration_seconds * _TIMES + _SECONDS:
+            found.append(
+                f"{e.file}:{e.line} took {e.target_seconds:.1f} s on the target, {e.duration_seconds:.1f} s in the rehearsal"
+            )
+    rehearsed = {(lock.relation, lock.mode) for e in evidence for lock in e.locks}
+    for relation, mode in sorted(set(locks) - rehearsed):
+        if relation in known:
+            found.append(f"the target took {mode} on {relation}, the rehearsal did not")
+    return found
