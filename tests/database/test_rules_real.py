@@ -164,8 +164,8 @@ BLOCKED = {
     },
     "drop table attic.old; create table attic.old (id int primary key)": {("table-removed", "attic.old")},
     "alter table child rename to gone; create table child (id serial primary key, t_id int references t on delete cascade, who text default 'x'); "
-    "drop table gone": {("table-removed", "public.child")},
-    "alter table child rename who to gone; alter table child add who text default 'x'; alter table child drop gone": {
+    "drop table gone": {("table-removed", "public.child"), ("table-renamed", "public.child_id_seq")},
+    "alter table child rename who to gone; alter table child add who text default 'y'; alter table child drop gone": {
         ("column-removed", "public.child.who")
     },
     "drop view v; create view v as select id from t; grant select on v to public": {("view-removed", "public.v.a")},
