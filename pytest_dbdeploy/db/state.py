@@ -26,6 +26,9 @@ from ..errors import LockError, StateError
 #: sha256("pytest-dbdeploy") as a signed integer. Advisory locks are local to a database.
 LOCK_KEY = 7142698608507414415
 
+#: What an undo needs on the target: plans, rows kept aside, rows put aside. Like the state schema it is ours, and never compared.
+UNDO_SCHEMA = "dbdeploy_undo"
+
 
 class State(StrEnum):
     """States of a deployment, in the order in which they are reached."""

@@ -261,7 +261,7 @@ class DeployFlow(EndingFlow):
 
     def _target_now(self, conn: psycopg.Connection[Any]) -> Snapshot:
         """Through the hub where there is one; both ways read the same."""
-        exclude = (self.settings.state.schema_,)
+        exclude = self.settings.state.own_schemas
         hub = self.rehearsed.hub if self.rehearsed else None
         if hub is not None and self.settings.compare.transport != "direct":
             with suppress(DbDeployError), self.workspace.connect(hub, "verify", autocommit=True) as through:

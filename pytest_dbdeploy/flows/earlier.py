@@ -109,7 +109,7 @@ class EarlierFlow(CommonFlow):
         assert self.url is not None
         with self.workspace.connect(self.url, "verify", read_only=True) as conn:
             row = self.table.find(conn, self.id)
-            snapshot = read_snapshot(conn, exclude_schemas=(self.settings.state.schema_,))
+            snapshot = read_snapshot(conn, exclude_schemas=self.settings.state.own_schemas)
             return row and row.state, fingerprint(snapshot, read_history(conn, self.layout))
 
     def _refuse_older(self, conn: psycopg.Connection[Any]) -> None:

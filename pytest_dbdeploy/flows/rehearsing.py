@@ -64,7 +64,7 @@ class SandboxWork:
         self.layout = layout
         self.plan = plan
         self.target = target
-        self.state_schema = self.settings.state.schema_
+        self.own_schemas = self.settings.state.own_schemas
         self.sandbox: embedded.EmbeddedSandbox | None = None
         self.hub_error: str | None = None
         self._keep = False
@@ -162,7 +162,7 @@ class SandboxWork:
                     self.workspace.connect(copied.after, "rehearsal", autocommit=True) as conn,
                     self.workspace.connect(copied.after, "observer", autocommit=True) as monitor,
                 ):
-                    search_path.leave_out(conn, self.state_schema)
+                    search_path.leave_out(conn, self.settings.state.schema_)
                     self.layout.ensure_history(conn)
                     migrations = {m.name: m for m in self.plan.migrations}
                     rehearsal = rehearse(conn, monitor, list(self.plan.units), migrations, self.layout, step)
@@ -199,11 +199,11 @@ class SandboxWork:
 
     def _snapshot(self, url: DatabaseUrl) -> Snapshot:
         with self.workspace.connect(url, "compare", read_only=True) as conn:
-            return read_snapshot(conn, exclude_schemas=(self.state_schema,))
+            return read_snapshot(conn, exclude_schemas=self.own_schemas)
 
     def _counts(self, url: DatabaseUrl) -> dict[str, int]:
         with self.workspace.connect(url, "compare", read_only=True) as conn:
-            return count_rows(conn, user_tables(conn, (self.state_schema,)))
+            return count_rows(conn, user_tables(conn, self.own_schemas))
 
     def _rows_changed(self, copied: Clone) -> bool:
         """Only asked of a command: statements are pending by themselves."""
@@ -212,7 +212,7 @@ class SandboxWork:
         digests = []
         for url in (copied.before, copied.after):
             with self.workspace.connect(url, "compare", read_only=True) as conn:
-                digests.append(digest_rows(conn, user_tables(conn, (self.state_schema,))))
+                digests.append(digest_rows(conn, user_tables(conn, self.own_schemas)))
         return digests[0] != digests[1]
 
     def _files(self) -> dict[str, str]:
@@ -245,7 +245,7 @@ class SandboxWork:
                     url,
                     copied.dump,
                     server_major=self._opened().major,
-                    keep_schemas=(self.state_schema,),
+                    keep_schemas=self.own_schemas,
                     step=step,
                 )
                 # Settings of a database belong to the database itself: neither a copy nor a restore takes them along.

@@ -154,7 +154,7 @@ class TargetWork:
                 conn.read_only = True
                 conn.execute("set local idle_in_transaction_session_timeout = 0")  # it waits for pg_dump
                 exported = conn.execute("select pg_export_snapshot()").fetchone()
-                rows = count_rows(conn, user_tables(conn, (self.settings.state.schema_,)))
+                rows = count_rows(conn, user_tables(conn, self.settings.state.own_schemas))
                 writes = way_back.write_counters(conn)
                 self.backup_path.parent.mkdir(parents=True, exist_ok=True)
                 jobs = self.settings.backup.jobs if self.plan.target.database_bytes > 512 * 1024**2 else 1
@@ -340,7 +340,7 @@ class TargetWork:
             return self._read(conn)[1] == self.plan.fingerprint
 
     def _read(self, conn: psycopg.Connection[Any]) -> tuple[Snapshot, str]:
-        snapshot = read_snapshot(conn, exclude_schemas=(self.settings.state.schema_,))
+        snapshot = read_snapshot(conn, exclude_schemas=self.settings.state.own_schemas)
         return snapshot, fingerprint(snapshot, read_history(conn, self.layout))
 
     def _writer(self) -> psycopg.Connection[Any]:

@@ -161,12 +161,19 @@ def write_counters(conn: psycopg.Connection[Any]) -> dict[str, int]:
 
 
 def rows_written_since(
-    conn: psycopg.Connection[Any], before: Before, history_relations: Collection[str], state_schema: str
+    conn: psycopg.Connection[Any],
+    before: Before,
+    history_relations: Collection[str],
+    own_schemas: tuple[str, ...],
 ) -> RowsWritten:
     """Rows that others wrote since the backup: an estimate by statistics, the migrations' own writes taken off."""
     tables: dict[str, int] = {}
     for name, written in write_counters(conn).items():
-        if name in history_relations or written is None or name.startswith(f"{state_schema}."):
+        if (
+            name in history_relations
+            or written is None
+            or name.startswith(tuple(f"{schema}." for schema in own_schemas))
+        ):
             continue
         known = before.writes.get(name, 0)
         if (
@@ -194,14 +201,14 @@ def put_back(
     Call it in a critical section: half a rollback is none.
     """
     settings = workspace.settings
-    state_schema = settings.state.schema_
+    own_schemas = settings.state.own_schemas
     record = workspace.record.rollback
     record.strategy = "restore"
     with workspace.steps.step(
         "rollback", "roll back", LogPhase.ROLLBACK, testcase=True, backup=str(before.backup)
     ) as step:
         with workspace.connect(url, "rollback", autocommit=True) as conn:
-            record.rows_written = rows_written_since(conn, before, layout.history_relations, state_schema)
+            record.rows_written = rows_written_since(conn, before, layout.history_relations, own_schemas)
         if record.rows_written.count:
             _weigh_writes(workspace, record.rows_written, lose_writes=lose_writes)
         failed = workspace.artifacts.path("failed.dump")
@@ -211,7 +218,7 @@ def put_back(
         first()
         record.performed = True
         report = restore(
-            url, before.backup, server_major=before.server_major, keep_schemas=(state_schema,), step=step
+            url, before.backup, server_major=before.server_major, keep_schemas=own_schemas, step=step
         )
         with workspace.connect(url, "rollback", autocommit=True) as conn:
             layout.forget(conn, before.migrations)
@@ -231,11 +238,11 @@ def put_back(
 
 def verify(workspace: Workspace, url: DatabaseUrl, before: Before, layout: LayoutReader) -> Restored:
     """Is the target what it was? Schema and history by fingerprint, and no table with fewer rows than it had."""
-    state_schema = workspace.settings.state.schema_
+    own_schemas = workspace.settings.state.own_schemas
     with workspace.connect(url, "verify", read_only=True) as conn:
-        now = read_snapshot(conn, exclude_schemas=(state_schema,))
+        now = read_snapshot(conn, exclude_schemas=own_schemas)
         history = read_history(conn, layout)
-        counts = count_rows(conn, user_tables(conn, (state_schema,)))
+        counts = count_rows(conn, user_tables(conn, own_schemas))
     restored = Restored()
     if fingerprint(now, history) != before.fingerprint:
         restored.schema = diff(before.snapshot, now) or (_history_differs(),)
