@@ -184,9 +184,7 @@ class DeployFlow(EndingFlow):
         self.record.findings = list(found.findings)
         self.record.not_compared = list(found.after.not_compared)
         way_back.save_rehearsal(self.workspace.artifacts, found.before, found.after, found.emptied)
-        self.record.rollback.strategy = "restore" if found.way_back["rehearsed"] else None
-        self.record.rollback.rehearsed = found.way_back["rehearsed"]
-        self.record.rollback.rehearsed_seconds = found.way_back["seconds"]
+        self._record_way_back(found)
         plan = replace(plan, units=found.units or plan.units)
         self._set_plan(plan)
         if plan.command is not None and found.changes_nothing:
@@ -195,6 +193,14 @@ class DeployFlow(EndingFlow):
             self.rehearsed = None
             return Skip("the command changes nothing: only the code is deployed")
         return Go(self._sandbox_context(found))
+
+    def _record_way_back(self, found: Rehearsed) -> None:
+        rollback, proof = self.record.rollback, found.undo.proof
+        if proof is not None:
+            rollback.strategy, rollback.rehearsed, rollback.rehearsed_seconds = "undo", True, proof.seconds
+        elif found.way_back["rehearsed"]:
+            rollback.strategy, rollback.rehearsed = "restore", True
+            rollback.rehearsed_seconds = found.way_back["seconds"]
 
     def _nothing(self) -> Close:
         self._decide(Decision(Verdict.DEPLOY, (Reason("nothing-to-deploy", "no migration is pending"),)))
@@ -221,7 +227,8 @@ class DeployFlow(EndingFlow):
         work.insert_row()
         if self.rehearsed is not None:
             found = self.rehearsed
-            rehearsal = Rehearsal(found.units, found.written, found.way_back["seconds"])
+            undo = found.undo.proof.undo if found.undo.proof else None
+            rehearsal = Rehearsal(found.units, found.written, self.record.rollback.rehearsed_seconds, undo)
             work.back_up(rehearsal)
             work.apply(rehearsal)
         else:

@@ -17,7 +17,7 @@ from ..model import Decision, ExitStatus, Level, LogPhase, Outcome, Phase, Reaso
 from ..plan import fingerprint, read_history
 from ..reports.artifacts import Artifacts
 from ..steps import Steps
-from . import way_back
+from . import undoing, way_back
 from .base import Close, Ledger
 from .code import put_code_back
 from .common import CommonFlow
@@ -142,11 +142,12 @@ class EarlierFlow(CommonFlow):
             return way_back.Restored()
         self.touched = True
         self._set_state(State.ROLLING_BACK)
-        restored = way_back.put_back(
+        restored = undoing.put_back(
             self.workspace,
             self.url,
-            before,
+            self.id,
             self.layout,
+            lambda: before,
             lose_writes=self.settings.rollback.if_restore_loses_writes == "discard",
             first=lambda: put_code_back(self.workspace, release),
         )

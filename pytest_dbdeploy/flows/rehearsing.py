@@ -24,6 +24,7 @@ from ..rehearsal import Rehearsal, difference, rehearse, written_so_far
 from ..sandboxes import embedded
 from ..steps import Step
 from .judging import judge_rehearsal
+from .rehearsing_undo import UndoRehearsal, UndoRehearsed
 from .workspace import Workspace, count, error_text
 
 PHASE = LogPhase.SANDBOX_VALIDATION
@@ -47,6 +48,7 @@ class Rehearsed:
     written: Mapping[str, int]
     emptied: tuple[str, ...]
     way_back: Mapping[str, Any]
+    undo: UndoRehearsed
     hub: DatabaseUrl | None
     hub_error: str | None
 
@@ -110,6 +112,9 @@ class SandboxWork:
             written=rehearsal.written,
             emptied=tuple(emptied),
             way_back=self._rehearse_way_back(copied, rehearsal, before, counts["before"], changes),
+            undo=UndoRehearsal(self.workspace, self.layout, self.plan, self.target, self._opened()).run(
+                copied, rehearsal, before, after
+            ),
             hub=self._hub_of(copied),
             hub_error=self.hub_error,
         )

@@ -33,6 +33,9 @@ from ..layouts.base import LayoutReader
 from ..model import Backup, Level, LogPhase, Migration, Plan, Unit
 from ..plan import fingerprint, read_history
 from ..steps import Step
+from ..undo import store
+from ..undo.keeping import Keeper
+from ..undo.model import Undo
 from . import way_back
 from .held_lock import HeldLock
 from .workspace import Workspace, count
@@ -50,11 +53,12 @@ class Stage(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """What the target's part needs of the sandbox's."""
+    """What the target's part needs of the sandbox's. ``undo``: None where none was proven."""
 
     units: tuple[Unit, ...]
     written: Mapping[str, int]
     rehearsed_seconds: float | None
+    undo: Undo | None = None
 
 
 class TargetWork:
@@ -178,7 +182,7 @@ class TargetWork:
                 server_major=self.plan.target.major,
                 migrations=tuple(m.name for m in self.plan.migrations),
             )
-            state = self._documented(backup, rehearsal.rehearsed_seconds)
+            state = self._documented(backup, rehearsal.rehearsed_seconds, rehearsal.undo)
             way_back.save(self.workspace.artifacts, self.before, state)
             step.done(
                 f"{backup.bytes / 1e6:.1f} MB, {backup.path.name}",
@@ -196,7 +200,9 @@ class TargetWork:
         self.set_state(State.APPLIED)
         self.stage = Stage.APPLIED
 
-    def _documented(self, backup: Backup | None, rehearsed_seconds: float | None) -> dict[str, Any]:
+    def _documented(
+        self, backup: Backup | None, rehearsed_seconds: float | None, undo: Undo | None = None
+    ) -> dict[str, Any]:
         """rollback-state.json, and what undoes the code."""
         git = self.plan.git
         return {
@@ -208,7 +214,8 @@ class TargetWork:
             "gitCommit": git.commit if git else None,
             "gitBranch": git.branch if git else None,
             "canRollback": True,
-            "strategy": "restore" if backup else None,
+            "strategy": ("undo" if undo else "restore") if backup else None,
+            "undoSteps": list(undo.steps) if undo else None,
             "rehearsedSeconds": rehearsed_seconds,
             "release": dict(self.release),
         }
@@ -222,7 +229,7 @@ class TargetWork:
             if self.plan.command is not None:
                 self._apply_command(self.plan.command, step)
             else:
-                self._apply_units(rehearsal.units, step)
+                self._apply_units(rehearsal, step)
             self.stage = Stage.APPLIED
             step.done(
                 f"{count(len(self.plan.migrations), 'migration')} applied"
@@ -238,7 +245,9 @@ class TargetWork:
         run_command(command, self.url, self.settings.rootdir, step)
         self.set_state(State.APPLIED)
 
-    def _apply_units(self, units: tuple[Unit, ...], step: Step) -> None:
+    def _apply_units(self, rehearsal: Rehearsal, step: Step) -> None:
+        units = rehearsal.units
+        undo = rehearsal.undo.for_target(self.baseline) if rehearsal.undo else None
         migrations = {m.name: m for m in self.plan.migrations}
         with self.workspace.connect(self.url, "deploy", autocommit=True) as conn:
             self.set_state(State.APPLYING)
@@ -252,7 +261,7 @@ class TargetWork:
                 self.workspace.journal.append(
                     "unit-started", unit=number, of=len(units), transactional=unit.transactional
                 )
-                run = partial(self._run_unit, conn, unit, migrations, last=last)
+                run = partial(self._run_unit, conn, unit, migrations, undo, last=last)
                 try:
                     run_unit_with_retries(
                         run,
@@ -273,12 +282,10 @@ class TargetWork:
         conn: psycopg.Connection[Any],
         unit: Unit,
         migrations: Mapping[str, Migration],
+        undo: Undo | None,
         *,
         last: bool,
     ) -> None:
-        committing = (
-            partial(self.table.update, conn, self.workspace.id, State.APPLIED) if last else self._committing
-        )
         timeouts = self.settings.timeouts
         lock_timeout = timeouts.lock
         if not unit.transactional:
@@ -292,15 +299,21 @@ class TargetWork:
             unit,
             migrations,
             self.layout,
+            Keeper(undo.keeps) if undo else None,
             lock_timeout=lock_timeout,
             statement_timeout=timeouts.statement,
             before_records=partial(self.layout.ensure_history, conn),  # a plain ROLLBACK takes it back too
-            before_commit=committing,
+            before_commit=partial(self._committing, conn, undo, last=last),
         )
 
-    def _committing(self) -> None:
-        """From here on nobody but the server knows whether the unit was committed."""
-        self.committed_units += 1
+    def _committing(self, conn: psycopg.Connection[Any], undo: Undo | None, *, last: bool) -> None:
+        """From the end of this on nobody but the server knows whether the unit was committed."""
+        if undo is not None:
+            store.write(conn, undo, complete=last)
+        if last:
+            self.table.update(conn, self.workspace.id, State.APPLIED)
+        else:
+            self.committed_units += 1
 
     def _retry(
         self, conn: psycopg.Connection[Any], step: Step, attempt: int, failure: StatementFailed

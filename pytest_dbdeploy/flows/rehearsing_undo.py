@@ -1,0 +1,115 @@
+"""The sandbox part of the undo: it is derived and proven on a copy of the clone, before anything is deployed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import psycopg
+
+from ..actions.clone import Clone
+from ..actions.toc import parse, reader_for
+from ..compare.snapshot import Snapshot, read_snapshot
+from ..db import search_path
+from ..db.url import DatabaseUrl
+from ..errors import DbDeployError, ToolError
+from ..layouts.base import LayoutReader
+from ..model import Level, LogPhase, Plan
+from ..rehearsal import Rehearsal
+from ..sandboxes.base import Sandbox
+from ..undo.altering import CannotUndo
+from ..undo.proof import Proof, Prover, Rehearsed
+from .workspace import Workspace, error_text
+
+PHASE = LogPhase.SANDBOX_VALIDATION
+_COPY = "dbdeploy_undo_proof"
+
+
+@dataclass(frozen=True, slots=True)
+class UndoRehearsed:
+    """``proof``: None where there is no undo, and then ``why``."""
+
+    proof: Proof | None
+    why: str | None = None
+
+
+class UndoRehearsal:
+    """Derives and proves the undo of one plan in the sandbox."""
+
+    def __init__(
+        self, workspace: Workspace, layout: LayoutReader, plan: Plan, target: DatabaseUrl, sandbox: Sandbox
+    ) -> None:
+        self.workspace = workspace
+        self.settings = workspace.settings
+        self.layout = layout
+        self.plan = plan
+        self.target = target
+        self.sandbox = sandbox
+
+    def run(self, copied: Clone, rehearsal: Rehearsal, before: Snapshot, after: Snapshot) -> UndoRehearsed:
+        """Never fails: what cannot be undone has another way back."""
+        if why := self._not_asked(rehearsal):
+            return UndoRehearsed(None, why)
+        with self.workspace.steps.step("undo-rehearsal", "rehearse undo", PHASE) as step:
+            try:
+                proof = self._prove(copied, rehearsal, before, after)
+            except (CannotUndo, DbDeployError, psycopg.Error) as error:
+                why = error_text(error) if isinstance(error, DbDeployError | psycopg.Error) else str(error)
+                step.skipped(f"there is no undo: {why.splitlines()[0]}")
+                return UndoRehearsed(None, why)
+            finally:
+                self.sandbox.drop_database(_COPY)
+            step.done(f"{len(proof.undo.steps)} reverse statements proven, users' writes stayed")
+        self._say_cost(proof)
+        return UndoRehearsed(proof)
+
+    def _not_asked(self, rehearsal: Rehearsal) -> str | None:
+        """Why nothing is tried."""
+        facts = self.plan.target
+        if "undo" not in self.settings.rollback.strategies:
+            return "rollback.strategies does not name it"
+        if self.plan.command is not None:
+            return "what a command does cannot be taken back statement by statement"
+        if rehearsal.error:
+            return "the migrations do not apply"
+        if self.settings.sandbox.data == "schema":
+            return "the clone has no data (sandbox.data: schema)"
+        if facts is not None and not facts.can_create_schema:
+            return f"role {facts.user} may not create schema dbdeploy_undo on the target"
+        return None
+
+    def _prove(self, copied: Clone, rehearsal: Rehearsal, before: Snapshot, after: Snapshot) -> Proof:
+        assert self.plan.target is not None
+        own_schemas = self.settings.state.own_schemas
+        connect = self.workspace.connect
+        url = self.sandbox.create_database(_COPY, template=copied.before.dbname)
+        with connect(self.target, "undo", read_only=True) as conn:
+            was = read_snapshot(conn, exclude_schemas=own_schemas)
+        tools, listed = reader_for(copied.dump, self.plan.target.major, ToolError)
+        with (
+            connect(copied.before, "undo", autocommit=True) as original,
+            connect(url, "undo", autocommit=True) as copy,
+        ):
+            schemas = [str(row[0]) for row in original.execute("select nspname from pg_namespace")]
+            roles = [str(row[0]) for row in original.execute("select rolname from pg_roles")]
+            search_path.leave_out(copy, self.settings.state.schema_)
+            found = Rehearsed(
+                deployment=self.workspace.id,
+                units=rehearsal.units,
+                migrations={m.name: m for m in self.plan.migrations},
+                evidence=rehearsal.evidence,
+                was=was,
+                before=before,
+                after=after,
+                dump=copied.dump,
+                entries=parse(listed, schemas=schemas, roles=roles),
+                tools=tools,
+            )
+            keep_aside_max = self.settings.rollback.keep_aside_max
+            return Prover(found, self.layout, original, copy, own_schemas, keep_aside_max).run()
+
+    def _say_cost(self, proof: Proof) -> None:
+        if proof.kept:
+            each = ", ".join(f"{what} {seconds:.2f} s" for what, seconds in proof.kept.items())
+            text = f"for an undo the deployment keeps {proof.kept_bytes / 1e6:.1f} MB aside, its tables locked meanwhile: {each}"
+            self.workspace.record.notes.append(text)
+            self.workspace.say(PHASE, Level.INFO, text)

@@ -1,0 +1,65 @@
+"""The undo: reverse statements that were proven on the clone; what users wrote meanwhile stays."""
+
+import pytest
+
+POST_GATE = "def test_it(dbdeploy_target):\n    assert {}\n"
+WRITING_GATE = """
+import psycopg
+
+
+def test_it(dbdeploy_target):
+    with psycopg.connect({url!r}, autocommit=True) as conn:
+        for statement in {statements!r}:
+            conn.execute(statement)
+    assert False, "the users do not like it"
+"""
+
+
+def writing(project, *statements):
+    """A gate after the deployment in which users write, and which then fails."""
+    text = WRITING_GATE.format(url=project.url.reveal(), statements=statements)
+    project.write("gates/postdeploy/test_users.py", text)
+
+
+ADDITIVE = (
+    "alter table users add phone text not null default '';\n"
+    "create index orders_total on orders (total);\n"
+    "create table notes (id int generated always as identity primary key, user_id int references users, body text);\n"
+    "create view big as select * from orders where total > 50;\n"
+    "create function twice(int) returns int language sql as 'select 2 * $1';\n"
+)
+
+
+@pytest.mark.parametrize("workers", ["0", pytest.param("2", marks=pytest.mark.slow)])
+def test_an_additive_change_is_undone_and_what_users_wrote_meanwhile_stays(any_project, workers):
+    any_project.deploy()
+    any_project.migration("0002_more", ADDITIVE)
+    writing(
+        any_project,
+        "insert into users (id, name, phone) values (1000, 'new', '123')",
+        "update users set name = 'changed' where id = 7",
+        "delete from orders where id = 9",
+        "insert into orders values (2000, 1000, 5)",
+        "insert into notes (user_id, body) values (7, 'a note')",
+    )
+    before = any_project.sql("select oid from pg_class where relname = 'orders'")
+    result = any_project.deploy("-n", workers)
+    assert result.ended == (11, "rolled_back"), result.output
+    rollback = result.report["rollback"]
+    assert (rollback["strategy"], rollback["rehearsed"], rollback["verified"]) == ("undo", True, True)
+    assert rollback["putAside"] == {"public.notes": 1, "public.users": 1}
+    assert any_project.sql("select name from users where id in (7, 1000) order by id") == [
+        ("changed",),
+        ("new",),
+    ]
+    assert any_project.sql("select count(*) from orders where id in (9, 2000)") == [(1,)]
+    assert any_project.sql("select oid from pg_class where relname = 'orders'") == before, "not made anew"
+    assert any_project.sql(
+        "select to_regclass('notes'), to_regclass('big'), to_regclass('orders_total'), to_regproc('twice')"
+    ) == [(None, None, None, None)]
+    assert any_project.sql(
+        "select row_data->>'body' from dbdeploy_undo.rows where relation = 'public.notes'"
+    ) == [("a note",)]
+    assert any_project.sql("select count(*) from dbdeploy.schema_migrations") == [(1,)]
+    assert any_project.states()[result.id] == "rolled_back"
+    assert any_project.deploy("--dbdeploy-dry-run").status == 0, "the target can be deployed to again"
