@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 from psycopg import sql
+from psycopg.types.json import Jsonb
 
 from ..compare.names import split_name
 from ..compare.relations import Column, Relation
@@ -38,28 +39,78 @@ class Written:
     operations: tuple[str, ...]
 
 
-def fill(conn: Connection, relation: Relation, also: Sequence[str] = ()) -> Written:
-    """Writes to one table, each statement committed where the server takes it. ``also``: columns to be updated. ``conn``: autocommit."""
-    key = relation.keys[0] if relation.keys else ()
-    keys: list[str] = []
-    done: list[str] = []
-    for operation, statement in (
-        ("insert", _insert(relation)),
-        ("update", _update(relation, _usual_column(relation, key))),
-        *(("update", _update(relation, column)) for column in relation.columns if column.name in also),
-        ("delete", _delete(relation)),
-    ):
+class _Refused(Exception):
+    """The old schema's constraints would not have taken it."""
+
+
+class Filler:
+    """``conn``: the migrated copy; ``original``: the clone as it was, which must take each write too. Both autocommit."""
+
+    def __init__(self, conn: Connection, original: Connection) -> None:
+        self.conn = conn
+        self.original = original
+
+    def fill(self, relation: Relation, was: Relation | None, also: Sequence[str] = ()) -> Written:
+        """Writes to one table, each statement committed where the server takes it. ``was``: the table before, where it was there.
+
+        ``also``: columns to be updated.
+        """
+        key = relation.keys[0] if relation.keys else ()
+        keys: list[str] = []
+        done: list[str] = []
+        unique = {name for one in relation.keys for name in one} | self._unique(was)
+        updated = [c for c in relation.columns if c.name in also]
+        if usual := _usual_column(relation, key):
+            updated.append(usual)
+        statements = [("insert", _insert(relation, unique)), ("delete", _delete(relation))]
+        statements += [("update", _update(relation, column)) for column in updated]
+        returning = sql.SQL(" returning {}, to_jsonb(t)").format(_json(key) if key else sql.SQL("null::text"))
+        for operation, statement in statements:
+            try:
+                with self.conn.transaction():
+                    rows = self.conn.execute(statement + returning).fetchall()
+                    if was is not None and key in was.keys:
+                        for row in rows:
+                            self._replay(was, relation, operation, key, *row)
+            except (psycopg.Error, _Refused):
+                continue  # a constraint, a trigger: as a user's own statement would be refused
+            if rows:
+                done.append(operation)
+                keys += [row[0] for row in rows]
+        return Written(relation.name, key, tuple(keys), tuple(done))
+
+    def _unique(self, was: Relation | None) -> set[str]:
+        """Columns of unique indexes before, nullable ones too."""
+        if was is None:
+            return set()
+        rows = self.original.execute(
+            "select a.attname::text from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = any (i.indkey)"
+            " where i.indisunique and i.indrelid = %s::regclass",
+            [was.name],
+        )
+        return {row[0] for row in rows}
+
+    def _replay(
+        self, was: Relation, relation: Relation, operation: str, key: Sequence[str], value: str, row: Any
+    ) -> None:
+        there = {column.name for column in relation.columns}
+        names = sql.SQL(", ").join(sql.Identifier(c.name) for c in was.columns if c.name in there)
+        table = _table(was)
+        found = sql.SQL("{} = {}").format(_json(key), sql.Literal(value))
+        new = sql.SQL("select {} from jsonb_populate_record(null::{}, {})").format(
+            names, table, sql.Literal(Jsonb(row))
+        )
+        statement = {
+            "insert": sql.SQL("insert into {} ({}) overriding system value {}").format(table, names, new),
+            "update": sql.SQL("update {} set ({}) = ({}) where {}").format(table, names, new, found),
+            "delete": sql.SQL("delete from {} where {}").format(table, found),
+        }[operation]
         try:
-            with conn.transaction():
-                rows = conn.execute(
-                    statement + sql.SQL(" returning {}").format(_json(key) if key else sql.SQL("null::text"))
-                ).fetchall()
+            with self.original.transaction(force_rollback=True):
+                self.original.execute(statement)
+                self.original.execute("set constraints all immediate")
         except psycopg.Error:
-            continue  # a constraint, a trigger: as a user's own statement would be refused
-        if rows:
-            done.append(operation)
-            keys += [row[0] for row in rows]
-    return Written(relation.name, key, tuple(keys), tuple(done))
+            raise _Refused from None
 
 
 def _json(key: Sequence[str]) -> sql.Composable:
@@ -80,9 +131,8 @@ def new_value(column: Column, relation: Relation) -> sql.Composable | None:
     return sql.SQL("(select {} from {})::{}").format(expression, _table(relation), sql.SQL(column.type))
 
 
-def _insert(relation: Relation) -> sql.Composable:
+def _insert(relation: Relation, unique: Collection[str]) -> sql.Composable:
     """A copy of a row with new values where they must be unique; in an empty table new ones everywhere."""
-    unique = {name for key in relation.keys for name in key}
     names, values = [], []
     for column in relation.columns:
         value = new_value(column, relation)
@@ -93,25 +143,27 @@ def _insert(relation: Relation) -> sql.Composable:
             chosen = sql.SQL("coalesce({}, {})").format(kept, value) if value is not None else kept
         names.append(sql.Identifier(column.name))
         values.append(chosen)
-    return sql.SQL("insert into {} ({}) overriding system value select {}").format(
+    return sql.SQL("insert into {} as t ({}) overriding system value select {}").format(
         _table(relation), sql.SQL(", ").join(names), sql.SQL(", ").join(values)
     )
 
 
-def _usual_column(relation: Relation, key: Sequence[str]) -> Column:
-    rest = [c for c in relation.columns if c.name not in key] or list(relation.columns)
-    return next((c for c in rest if c.base in _TEXTS), rest[0])
+def _usual_column(relation: Relation, key: Sequence[str]) -> Column | None:
+    rest = [c for c in relation.columns if c.name not in key]
+    return next((c for c in rest if c.base in _TEXTS), rest[0] if rest else None)
 
 
 def _update(relation: Relation, column: Column) -> sql.Composable:
     """One row gets a value that none has."""
     table, name = _table(relation), sql.Identifier(column.name)
     value = new_value(column, relation) or name
-    return sql.SQL("update {} set {} = {} where ctid = (select ctid from {} limit 1 offset 1)").format(
+    return sql.SQL("update {} as t set {} = {} where ctid = (select ctid from {} limit 1 offset 1)").format(
         table, name, value, table
     )
 
 
 def _delete(relation: Relation) -> sql.Composable:
     table = _table(relation)
-    return sql.SQL("delete from {} where ctid = (select ctid from {} limit 1 offset 2)").format(table, table)
+    return sql.SQL("delete from {} as t where ctid = (select ctid from {} limit 1 offset 2)").format(
+        table, table
+    )

@@ -28,7 +28,7 @@ from .altering import CannotUndo
 from .asides import asides
 from .carrying import Carrying, Undone, run_statements
 from .derive import derive
-from .filler import Written, fill
+from .filler import Filler, Written
 from .keeping import Keeper, Keeping, keeping
 from .model import Touched, Undo
 
@@ -169,11 +169,13 @@ class Prover:
         added = [c.object for c in self.changes if c.change is ChangeType.ADDED]
         touched = [name for name in self._touched_tables(relations) if name in now]
         written = []
+        filler = Filler(self.copy, self.original)
         for name in dict.fromkeys([*touched, *(n for n in added if n in now)]):
             relation = self._writable(now[name])
             if relation.kind in ("r", "p") and relation.columns and (relation.keys or name in added):
                 new = [split_name(c)[-1] for c in added if parent_name(c) == name]
-                written.append(fill(self.copy, relation, new))
+                was = relations.relations.get(name)
+                written.append(filler.fill(relation, was and self._writable(was), new))
         return written
 
     def _writable(self, relation: Relation) -> Relation:
