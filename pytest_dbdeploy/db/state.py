@@ -251,7 +251,7 @@ def end_leftovers(conn: psycopg.Connection[Any], *, patience: float = 10.0) -> l
         "from pg_stat_activity where datname = current_database() and usename = current_user and pid <> pg_backend_pid() "
         "and application_name = any(%s)"
     )
-    names = [[f"pytest-dbdeploy {purpose}" for purpose in ("deploy", "restore", "backup")]]
+    names = [[f"pytest-dbdeploy {purpose}" for purpose in ("deploy", "undo", "restore", "backup")]]
     rows = conn.execute(f"select application_name, pg_terminate_backend(pid) {leftovers}", names).fetchall()
     deadline = time.monotonic() + patience
     while rows and conn.execute(f"select 1 {leftovers}", names).fetchone():

@@ -59,18 +59,19 @@ def _undo(
     if not undoable(workspace, url, deployment):
         return None
     record = workspace.record.rollback
-    with workspace.steps.step("undo", "undo", LogPhase.ROLLBACK, testcase=True) as step:
+    with workspace.steps.step("rollback", "roll back", LogPhase.ROLLBACK, testcase=True) as step:
         first()
         try:
             with workspace.connect(url, "undo", autocommit=True) as conn:
                 undone = _carry_out(workspace, conn, deployment, layout, step.progress)
         except DbDeployError as error:
             why = error_text(error)
-            step.skipped(f"it did not hold, nothing was changed: {why.splitlines()[0]}")
+            step.testcase = False  # the rollback is what the next strategy does
+            step.skipped(f"the undo did not hold, nothing was changed: {why.splitlines()[0]}")
             workspace.record.notes.append(f"the undo did not hold, and changed nothing: {why}")
             return None
         record.strategy, record.performed, record.verified = "undo", True, True
-        step.done(f"taken back in {undone.seconds:.2f} s and verified; what users wrote meanwhile is there")
+        step.done(f"undone in {undone.seconds:.2f} s and verified; what users wrote meanwhile is there")
     _say_aside(workspace, undone)
     return way_back.Restored(seconds=undone.seconds)
 

@@ -62,16 +62,17 @@ class Filler:
         updated = [c for c in relation.columns if c.name in also]
         if usual := _usual_column(relation, key):
             updated.append(usual)
-        statements = [("insert", _insert(relation, unique)), ("delete", _delete(relation))]
-        statements += [("update", _update(relation, column)) for column in updated]
+        names = tuple(column.name for column in relation.columns)
+        statements = [("insert", names, _insert(relation, unique)), ("delete", (), _delete(relation))]
+        statements += [("update", (column.name,), _update(relation, column)) for column in updated]
         returning = sql.SQL(" returning {}, to_jsonb(t)").format(_json(key) if key else sql.SQL("null::text"))
-        for operation, statement in statements:
+        for operation, columns, statement in statements:
             try:
                 with self.conn.transaction():
                     rows = self.conn.execute(statement + returning).fetchall()
                     if was is not None and key in was.keys:
                         for row in rows:
-                            self._replay(was, relation, operation, key, *row)
+                            self._replay(was, columns, operation, key, *row)
             except (psycopg.Error, _Refused):
                 continue  # a constraint, a trigger: as a user's own statement would be refused
             if rows:
@@ -91,10 +92,11 @@ class Filler:
         return {row[0] for row in rows}
 
     def _replay(
-        self, was: Relation, relation: Relation, operation: str, key: Sequence[str], value: str, row: Any
+        self, was: Relation, columns: Sequence[str], operation: str, key: Sequence[str], value: str, row: Any
     ) -> None:
-        there = {column.name for column in relation.columns}
-        names = sql.SQL(", ").join(sql.Identifier(c.name) for c in was.columns if c.name in there)
+        names = sql.SQL(", ").join(sql.Identifier(c.name) for c in was.columns if c.name in columns)
+        if operation != "delete" and not any(c.name in columns for c in was.columns):
+            return
         table = _table(was)
         found = sql.SQL("{} = {}").format(_json(key), sql.Literal(value))
         new = sql.SQL("select {} from jsonb_populate_record(null::{}, {})").format(

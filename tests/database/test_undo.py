@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 from pytest_dbdeploy.db.tools import tools_for
+from pytest_dbdeploy.undo.altering import CannotUndo
 from tests.undoing import database, prove
 
 BEFORE = """
@@ -79,7 +80,7 @@ CHANGES = {
     "a removed column with an odd name": 'alter table "Odd ""Name" drop column "weiß"',
     "a wider type": "alter table users alter legacy type text; alter table users alter age type bigint",
     "another type": "alter table sums_log alter id type text",
-    "comments, privileges, owner": "comment on table users is 'people'; grant select on users to public; comment on column users.legacy is null; "
+    "comments, privileges, owner": "comment on table users is 'people'; grant select on users to public; comment on column users.name is 'theirs'; "
     "revoke execute on function twice(int) from public",
     "storage and options": "alter table users set (fillfactor = 50); alter table orders alter note set statistics 50; alter table orders replica identity full",
     "a changed sequence": "alter sequence orders_id_seq increment 5 maxvalue 100000",
