@@ -9,7 +9,7 @@ from psycopg import sql
 
 from pytest_dbdeploy.actions.dump import dump
 from pytest_dbdeploy.actions.toc import parse, reader_for
-from pytest_dbdeploy.compare.snapshot import read_snapshot
+from pytest_dbdeploy.compare.snapshot import read_identities, read_snapshot
 from pytest_dbdeploy.db.connect import connect
 from pytest_dbdeploy.db.splitter import scan
 from pytest_dbdeploy.db.tools import tools_for
@@ -68,6 +68,7 @@ def prove(server, before, migration, folder, *, keep_aside_max=10**9, target=Non
         connect(after, purpose="test", autocommit=True) as monitor,
     ):
         rehearsal = rehearse(conn, monitor, units, migrations, NoHistory())
+        identities = read_identities(conn)
     assert rehearsal.error is None, rehearsal.error
     reader, listed = reader_for(backup.path, server.major, ToolError)
     with (
@@ -84,6 +85,7 @@ def prove(server, before, migration, folder, *, keep_aside_max=10**9, target=Non
             snapshot(target or before),
             snapshot(before),
             snapshot(after),
+            identities,
             backup.path,
             parse(listed, schemas=schemas, roles=roles),
             reader,

@@ -311,7 +311,16 @@ class DeployFlow(EndingFlow):
             self._preflight_checks["hub_error"] = self.sandbox_work and self.sandbox_work.reach_hub()
         return {
             **self._preflight_checks,
-            "rollback": self.rehearsed.way_back if self.rehearsed else None,
+            "rollback": self._way_back_checks(self.rehearsed) if self.rehearsed else None,
             "health_after": self.health_after,
             "release_error": self.code.error if self.code else None,
+        }
+
+    def _way_back_checks(self, found: Rehearsed) -> dict[str, Any]:
+        """What the rollback's gate judges."""
+        only = "restore" not in self.settings.rollback.strategies
+        return {
+            **found.way_back,
+            "undo": found.undo.proof is not None,
+            "noUndo": found.undo.why if only else None,
         }

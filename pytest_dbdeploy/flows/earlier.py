@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -129,14 +131,14 @@ class EarlierFlow(CommonFlow):
             self._set_state(State.ABORTED)
             self.record.rollback.verified = True
             return way_back.Restored()
-        release, database = way_back.release_of(self.earlier)
+        release, database = self._release()
         if not database:
             put_code_back(self.workspace, release)
             self._set_state(State.ROLLED_BACK)
             self.record.rollback.verified = True
             return way_back.Restored()
-        before = way_back.load(self.earlier)
-        if self.row.state is State.APPLYING and self._never_committed(before):
+        load = partial(way_back.load, self.earlier)
+        if self.row.state is State.APPLYING and self._never_committed(load()):
             self._set_state(State.ROLLED_BACK)
             self.record.rollback.verified = True
             return way_back.Restored()
@@ -147,12 +149,25 @@ class EarlierFlow(CommonFlow):
             self.url,
             self.id,
             self.layout,
-            lambda: before,
+            load,
             lose_writes=self.settings.rollback.if_restore_loses_writes == "discard",
             first=lambda: put_code_back(self.workspace, release),
         )
         self._set_state(State.ROLLED_BACK)
         return restored
+
+    def _release(self) -> tuple[Mapping[str, Any], bool]:
+        """As ``way_back.release_of``; without artifacts the target itself may hold all that an undo of the database needs."""
+        assert self.url is not None and self.row is not None
+        try:
+            return way_back.release_of(self.earlier)
+        except StateError as error:
+            if not undoing.undoable(self.workspace, self.url, self.id):
+                raise
+            self.record.notes.append(
+                f"undone by what the target holds; code was not put back: {error_text(error).splitlines()[0]}"
+            )
+            return {}, True
 
     def _never_committed(self, before: way_back.Before) -> bool:
         """Where all ran in one transaction, the state ``applied`` was part of it: without it, nothing was committed."""

@@ -8,7 +8,7 @@ import psycopg
 
 from ..actions.clone import Clone
 from ..actions.toc import parse, reader_for
-from ..compare.snapshot import Snapshot, read_snapshot
+from ..compare.snapshot import Snapshot, read_identities, read_snapshot
 from ..db import search_path
 from ..db.url import DatabaseUrl
 from ..errors import DbDeployError, ToolError
@@ -84,6 +84,8 @@ class UndoRehearsal:
         url = self.sandbox.create_database(_COPY, template=copied.before.dbname)
         with connect(self.target, "undo", read_only=True) as conn:
             was = read_snapshot(conn, exclude_schemas=own_schemas)
+        with connect(copied.after, "undo", read_only=True) as conn:
+            identities = read_identities(conn)
         tools, listed = reader_for(copied.dump, self.plan.target.major, ToolError)
         with (
             connect(copied.before, "undo", autocommit=True) as original,
@@ -100,6 +102,7 @@ class UndoRehearsal:
                 was=was,
                 before=before,
                 after=after,
+                identities=identities,
                 dump=copied.dump,
                 entries=parse(listed, schemas=schemas, roles=roles),
                 tools=tools,

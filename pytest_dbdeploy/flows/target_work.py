@@ -334,6 +334,18 @@ class TargetWork:
             _, after = self._read(conn)
         self.set_state(State.KEPT, fingerprint_after=after)
         self.stage = Stage.ENDED
+        self._forget_old_plans()
+
+    def _forget_old_plans(self) -> None:
+        """What older undos need is kept as long as the backups are."""
+        backup = self.settings.backup
+        try:
+            with self._writer() as conn, conn.transaction():
+                store.forget(conn, store.outdated(conn, keep=backup.keep, max_age=backup.max_age))
+        except psycopg.Error as error:
+            self.workspace.record.notes.append(
+                f"what older undos need could not be removed: {error.diag.message_primary or error}"
+            )
 
     def set_state(self, state: State, **values: Any) -> None:
         self.workspace.journal.append("state", state=str(state))

@@ -16,8 +16,9 @@ from ..actions.toc import Entry, as_list
 from ..compare.diff import differences
 from ..compare.names import parent_name, split_name
 from ..compare.relations import Catalogue, Relation, read_catalogue
+from ..compare.renames import Identities
 from ..compare.rows import PINNED
-from ..compare.snapshot import Snapshot, read_snapshot
+from ..compare.snapshot import Snapshot, read_identities, read_snapshot
 from ..db.splitter import scan
 from ..db.tools import Tools
 from ..errors import ToolError
@@ -31,6 +32,7 @@ from .derive import derive
 from .filler import Filler, Written
 from .keeping import Keeper, Keeping, keeping
 from .model import Touched, Undo
+from .renaming import Renames, renames
 
 Connection = psycopg.Connection[Any]
 
@@ -40,7 +42,10 @@ _READING = frozenset({"AccessShareLock", "RowShareLock"})
 
 @dataclass(frozen=True, slots=True)
 class Rehearsed:
-    """What the clone showed of the plan. ``was``: the target's own snapshot; ``entries``: of ``dump``, made of the target."""
+    """What the clone showed of the plan. ``was``: the target's own snapshot; ``entries``: of ``dump``, made of the target.
+
+    ``identities``: of the migrated clone, a copy of the one before.
+    """
 
     deployment: str
     units: Sequence[Unit]
@@ -49,6 +54,7 @@ class Rehearsed:
     was: Snapshot
     before: Snapshot
     after: Snapshot
+    identities: Identities
     dump: Path
     entries: Sequence[Entry]
     tools: Tools
@@ -87,12 +93,15 @@ class Prover:
         self.own_schemas = list(own_schemas)
         self.keep_aside_max = keep_aside_max
         self.changes = differences(found.before, found.after, ignore_position=True)
+        self.renames = Renames(frozenset(), frozenset(), ())
 
     def run(self) -> Proof:
         """CannotUndo says why there is no undo; RestoreError and psycopg.Error why it did not hold."""
         start = self._snapshot()
         relations = self._relations(self.copy)
-        kept = keeping(self.found.deployment, self.changes, self.found.before, relations, self._evidence())
+        was = read_identities(self.original)
+        self.renames = renames(was, self.found.identities)
+        kept = keeping(self.found.deployment, self._real(), self.found.before, relations, self._evidence())
         undo = Undo(self.found.deployment, tuple(self._names()), keeps=kept.keeps)
         keeper = self._deploy(undo)
         size = store.kept_bytes(self.copy, [keep.table for keep in kept.keeps])
@@ -124,6 +133,16 @@ class Prover:
         )
 
     # -- the plan --------------------------------------------------------------------------------------------------
+
+    def _real(self) -> list[Change]:
+        """The changes without what merely has another name."""
+        gone, come = self.renames.old, self.renames.new
+        return [
+            c
+            for c in self.changes
+            if not (c.change is ChangeType.REMOVED and (c.kind, c.object) in gone)
+            and not (c.change is ChangeType.ADDED and (c.kind, c.object) in come)
+        ]
 
     def _names(self) -> list[str]:
         return [name for unit in self.found.units for name in unit.records]
@@ -166,15 +185,16 @@ class Prover:
 
     def _write(self, relations: Catalogue) -> list[Written]:
         now = self._relations(self.copy).relations
-        added = [c.object for c in self.changes if c.change is ChangeType.ADDED]
+        added = [c.object for c in self._real() if c.change is ChangeType.ADDED]
         touched = [name for name in self._touched_tables(relations) if name in now]
         written = []
         filler = Filler(self.copy, self.original)
         for name in dict.fromkeys([*touched, *(n for n in added if n in now)]):
             relation = self._writable(now[name])
-            if relation.kind in ("r", "p") and relation.columns and (relation.keys or name in added):
+            was = relations.relations.get(name)
+            comparable = bool(relation.keys) and was is not None and relation.keys[0] in was.keys
+            if relation.kind in ("r", "p") and relation.columns and (comparable or name in added):
                 new = [split_name(c)[-1] for c in added if parent_name(c) == name]
-                was = relations.relations.get(name)
                 written.append(filler.fill(relation, was and self._writable(was), new))
         return written
 
@@ -200,15 +220,15 @@ class Prover:
         undo = replace(
             undo,
             locks=tuple(sorted(name for name in changed if name in tables)),
-            aside=asides(undo.deployment, self.changes, found.after),
+            aside=asides(undo.deployment, self._real(), found.after),
         )
         stored = store.load(self.copy, undo.deployment)
         xids = stored.xids if stored else ()
-        steps: list[str] = []
+        steps = list(self.renames.statements)
         touched = {(c.kind, c.object) for c in self.changes}
         with self.copy.transaction(force_rollback=True):
             self.copy.execute("set local search_path = ''; set local check_function_bodies = off")
-            run_statements(self.copy, undo, xids)
+            run_statements(self.copy, replace(undo, steps=self.renames.statements), xids)
             for _ in range(_ROUNDS):
                 left = differences(start, self._snapshot(), ignore_position=True)
                 if not left:

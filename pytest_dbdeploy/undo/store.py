@@ -84,11 +84,17 @@ def forget(conn: Connection, deployments: Sequence[str]) -> None:
         conn.execute(sql.SQL("drop schema {}").format(_SCHEMA))
 
 
-def deployments(conn: Connection) -> list[str]:
-    """Those that have a plan, newest first."""
+def outdated(conn: Connection, *, keep: int, max_age: float) -> list[str]:
+    """Deployments whose plan need not be kept: older than the newest ``keep``, or than ``max_age`` seconds."""
     if not _exists(conn):
         return []
-    rows = conn.execute(sql.SQL("select deployment_id from {} order by created desc").format(_PLANS))
+    rows = conn.execute(
+        sql.SQL(
+            "select deployment_id from (select deployment_id, created, row_number() over (order by created desc) as place from {}) p"
+            " where place > %s or created < now() - make_interval(secs => %s)"
+        ).format(_PLANS),
+        [keep, max_age],
+    )
     return [row[0] for row in rows]
 
 

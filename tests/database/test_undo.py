@@ -83,9 +83,21 @@ CHANGES = {
     "comments, privileges, owner": "comment on table users is 'people'; grant select on users to public; comment on column users.name is 'theirs'; "
     "revoke execute on function twice(int) from public",
     "storage and options": "alter table users set (fillfactor = 50); alter table orders alter note set statistics 50; alter table orders replica identity full",
+    "a renamed column": "alter table users rename legacy to inherited",
+    "a renamed table": "alter table orders rename to purchases",
+    "a renamed table with a renamed and a new column": "alter table orders rename to purchases; alter table purchases rename note to remark; "
+    "alter table purchases add column more int; alter table purchases drop column total cascade",
+    "a renamed schema, constraint, index, function, type": "alter schema app rename to application; alter table orders rename constraint small to little; "
+    "alter index orders_note rename to note_of_orders; alter function twice(int) rename to double; alter type mood rename to humour; "
+    "alter table users rename constraint users_pkey to people_pkey",
+    "a table that moves to another schema": 'alter table "Odd ""Name" set schema app',
     "a changed sequence": "alter sequence orders_id_seq increment 5 maxvalue 100000",
 }
 IMPOSSIBLE = {
+    "a table in the place of a renamed one": (
+        "alter table sums_log rename to sums_old; create table sums_log (id int primary key, more text)",
+        "a new table stands where public.sums_log was",
+    ),
     "an enum value": ("alter type mood add value 'angry'", "type public.mood was changed"),
     "rows changed": ("update orders set note = note || '!'", "rows of public.orders would not be"),
     "a removed column of a table without a key": (
