@@ -1,5 +1,7 @@
 """The undo: reverse statements that were proven on the clone; what users wrote meanwhile stays."""
 
+import shutil
+
 import pytest
 
 POST_GATE = "def test_it(dbdeploy_target):\n    assert {}\n"
@@ -63,3 +65,63 @@ def test_an_additive_change_is_undone_and_what_users_wrote_meanwhile_stays(any_p
     assert any_project.sql("select count(*) from dbdeploy.schema_migrations") == [(1,)]
     assert any_project.states()[result.id] == "rolled_back"
     assert any_project.deploy("--dbdeploy-dry-run").status == 0, "the target can be deployed to again"
+
+
+def test_a_column_and_a_table_that_were_removed_come_back_with_their_rows(deployed):
+    deployed.migration("0002_less", "alter table users drop column legacy;\ndrop table orders;\n")
+    deployed.write(
+        "dbdeploy.yaml", "environments: {dev: {policy: {column-removed: ignore, table-removed: ignore}}}\n"
+    )
+    writing(
+        deployed, "insert into users values (1000, 'new')", "update users set name = 'changed' where id = 7"
+    )
+    result = deployed.deploy()
+    assert result.ended == (11, "rolled_back"), result.output
+    assert result.report["rollback"]["strategy"] == "undo"
+    assert "public.users (legacy)" in result.output, "what it costs to keep the rows is said"
+    assert deployed.sql("select id, name, legacy from users where id in (7, 8, 1000) order by id") == [
+        (7, "changed", "x"),
+        (8, "user 8", "x"),
+        (1000, "new", None),
+    ]
+    assert deployed.sql("select count(*), sum(total) from orders") == [(100, 5050)]
+    assert deployed.sql("select to_regnamespace('dbdeploy_undo')") == [(None,)], "nothing of ours is left"
+
+
+def test_a_kept_deployment_is_undone_on_another_machine_without_artifacts(deployed):
+    deployed.migration("0002_more", ADDITIVE)
+    result = deployed.deploy()
+    assert result.status == 0
+    deployed.sql("insert into orders values (2000, 1, 5)")
+    with deployed.holding("lock table users in access share mode") as holder:
+        shutil.rmtree(deployed.artifacts)
+        run = deployed.start(f"--dbdeploy-rollback={result.id}")
+        run.until(lambda: deployed.waiting("undo"))
+        holder.rollback()
+        back = run.result()
+    assert back.ended == (0, "rolled_back_on_request"), back.output
+    assert back.report["rollback"]["strategy"] == "undo"
+    assert deployed.sql("select count(*) from orders") == [(101,)]
+    assert deployed.sql("select to_regclass('notes'), to_regclass('big')") == [(None, None)]
+    assert deployed.states()[result.id] == "rolled_back"
+
+
+def test_where_the_undo_does_not_hold_on_the_target_nothing_is_changed_and_the_restore_goes_on(deployed):
+    deployed.migration("0002_more", ADDITIVE)
+    writing(deployed, "create view mine as select body from notes")
+    result = deployed.deploy()
+    assert result.ended == (11, "rolled_back"), result.output
+    assert result.report["rollback"]["strategy"] == "restore"
+    assert "the undo did not hold" in result.output
+    assert "view public.mine" in result.output
+    assert deployed.sql("select to_regclass('notes'), to_regclass('big')") == [(None, None)]
+
+
+def test_where_undo_is_the_only_strategy_what_cannot_be_undone_is_not_deployed(deployed):
+    deployed.migration("0002_enum", "create type mood as enum ('a');\n")
+    deployed.write("dbdeploy.yaml", "environments: {dev: {}}\nrollback: {strategies: [undo]}\n")
+    assert deployed.deploy().status == 0
+    deployed.migration("0003_enum", "alter type mood add value 'b';\n")
+    result = deployed.deploy()
+    assert result.ended == (10, "aborted")
+    assert "type public.mood was changed" in result.gate("test_way_back_was_rehearsed")["message"]
