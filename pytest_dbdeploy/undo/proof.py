@@ -75,7 +75,10 @@ class Proof:
 
 
 class Prover:
-    """Works on ``copy``, made of the clone as it was before. ``original``: that clone. Both connections autocommit."""
+    """Works on ``copy``, made of the clone as it was before. ``original``: that clone. Both connections autocommit.
+
+    ``down``: statements of the tool's own scripts for the way back, used instead of derived ones.
+    """
 
     def __init__(
         self,
@@ -85,6 +88,7 @@ class Prover:
         copy: Connection,
         own_schemas: Sequence[str],
         keep_aside_max: int,
+        down: Sequence[str] = (),
     ) -> None:
         self.found = found
         self.layout = layout
@@ -92,6 +96,7 @@ class Prover:
         self.copy = copy
         self.own_schemas = list(own_schemas)
         self.keep_aside_max = keep_aside_max
+        self.down = tuple(down)
         self.changes = differences(found.before, found.after, ignore_position=True)
         self.renames = Renames(frozenset(), frozenset(), ())
 
@@ -101,7 +106,11 @@ class Prover:
         relations = self._relations(self.copy)
         was = read_identities(self.original)
         self.renames = renames(was, self.found.identities)
-        kept = keeping(self.found.deployment, self._real(), self.found.before, relations, self._evidence())
+        kept = Keeping((), {})
+        if not self.down:
+            kept = keeping(
+                self.found.deployment, self._real(), self.found.before, relations, self._evidence()
+            )
         undo = Undo(self.found.deployment, tuple(self._names()), keeps=kept.keeps)
         keeper = self._deploy(undo)
         size = store.kept_bytes(self.copy, [keep.table for keep in kept.keeps])
@@ -224,15 +233,20 @@ class Prover:
         )
         stored = store.load(self.copy, undo.deployment)
         xids = stored.xids if stored else ()
-        steps = list(self.renames.statements)
+        if self.down:
+            undo = replace(undo, source="down script")
+        steps = list(self.down or self.renames.statements)
         touched = {(c.kind, c.object) for c in self.changes}
         with self.copy.transaction(force_rollback=True):
-            self.copy.execute("set local search_path = ''; set local check_function_bodies = off")
-            run_statements(self.copy, replace(undo, steps=self.renames.statements), xids)
+            if not self.down:
+                self.copy.execute("set local search_path = ''; set local check_function_bodies = off")
+            run_statements(self.copy, replace(undo, steps=tuple(steps)), xids)
             for _ in range(_ROUNDS):
                 left = differences(start, self._snapshot(), ignore_position=True)
                 if not left:
                     break
+                if self.down:
+                    raise CannotUndo(f"after the down scripts these differ: {_named(left)}")
                 touched |= {(c.kind, c.object) for c in left}
                 statements = derive(left, found.was, found.entries, kept.fills).statements(self._text)
                 for statement in statements:

@@ -125,3 +125,27 @@ def test_where_undo_is_the_only_strategy_what_cannot_be_undone_is_not_deployed(d
     result = deployed.deploy()
     assert result.ended == (10, "aborted")
     assert "type public.mood was changed" in result.gate("test_way_back_was_rehearsed")["message"]
+
+
+def test_down_scripts_are_used_where_they_hold_and_said_where_they_do_not(deployed):
+    deployed.migration(
+        "0002_more", "alter table users add phone text;\ncreate table notes (id int primary key);\n"
+    )
+    deployed.migration("0002_more.down", "drop table notes;\n")
+    refused = deployed.deploy("--dbdeploy-dry-run")
+    assert (
+        "the down scripts are not used: after the down scripts these differ: column public.users.phone"
+        in " ".join(refused.output.split())
+    )
+    assert refused.report["rollback"]["strategy"] == "undo", "derived statements go on"
+    deployed.migration("0002_more.down", "drop table notes;\nalter table users drop phone;\n")
+    writing(deployed, "insert into notes values (7)", "insert into orders values (2000, 1, 5)")
+    result = deployed.deploy()
+    assert result.ended == (11, "rolled_back")
+    assert result.json("rollback-state.json")["undoSteps"] == [
+        "drop table notes",
+        "alter table users drop phone",
+    ]
+    assert result.report["rollback"]["strategy"] == "undo"
+    assert result.report["rollback"]["putAside"] == {"public.notes": 1}
+    assert deployed.sql("select count(*) from orders") == [(101,)]
