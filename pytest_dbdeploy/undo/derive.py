@@ -119,7 +119,11 @@ class _Deriving:
         self.remade: set[str] = set()
 
     def run(self) -> Round:
-        views = {c.object for c in self.changes if c.kind in _VIEWS and c.change is ChangeType.MODIFIED}
+        views = {
+            c.object
+            for c in self.changes
+            if c.kind in _VIEWS and c.change is ChangeType.MODIFIED and set(c.before or ()) - _COMMON
+        }
         views |= {
             parent_name(c.object)
             for c in self.changes

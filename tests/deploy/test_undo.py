@@ -85,17 +85,24 @@ def test_a_column_and_a_table_that_were_removed_come_back_with_their_rows(deploy
         (1000, "new", None),
     ]
     assert deployed.sql("select count(*), sum(total) from orders") == [(100, 5050)]
-    assert deployed.sql("select to_regnamespace('dbdeploy_undo')") == [(None,)], "nothing of ours is left"
+    left = deployed.sql(
+        "select relname from pg_class where relnamespace = 'dbdeploy_undo'::regnamespace and relkind = 'r'"
+    )
+    assert sorted(left) == [("plans",), ("rows",)], "of the deployment before"
+    assert deployed.sql("select count(*) from dbdeploy_undo.plans where deployment_id = %s", [result.id]) == [
+        (0,)
+    ]
 
 
 def test_a_kept_deployment_is_undone_on_another_machine_without_artifacts(deployed):
     deployed.migration("0002_more", ADDITIVE)
     result = deployed.deploy()
     assert result.status == 0
+    deployment = result.id
     deployed.sql("insert into orders values (2000, 1, 5)")
     with deployed.holding("lock table users in access share mode") as holder:
         shutil.rmtree(deployed.artifacts)
-        run = deployed.start(f"--dbdeploy-rollback={result.id}")
+        run = deployed.start(f"--dbdeploy-rollback={deployment}")
         run.until(lambda: deployed.waiting("undo"))
         holder.rollback()
         back = run.result()
@@ -103,7 +110,7 @@ def test_a_kept_deployment_is_undone_on_another_machine_without_artifacts(deploy
     assert back.report["rollback"]["strategy"] == "undo"
     assert deployed.sql("select count(*) from orders") == [(101,)]
     assert deployed.sql("select to_regclass('notes'), to_regclass('big')") == [(None, None)]
-    assert deployed.states()[result.id] == "rolled_back"
+    assert deployed.states()[deployment] == "rolled_back"
 
 
 def test_where_the_undo_does_not_hold_on_the_target_nothing_is_changed_and_the_restore_goes_on(deployed):
