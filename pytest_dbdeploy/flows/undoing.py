@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -31,6 +32,7 @@ def put_back(
 ) -> way_back.Restored:
     """Puts the target back by the first strategy that holds, see ``way_back.put_back``. ``load``: what a restore needs."""
     strategies = workspace.settings.rollback.strategies
+    first = functools.cache(first)  # once, whichever strategy holds in the end
     undone = _undo(workspace, url, deployment, layout, first) if "undo" in strategies else None
     if undone is not None:
         return undone
@@ -47,9 +49,15 @@ def put_back(
 
 def undoable(workspace: Workspace, url: DatabaseUrl, deployment: str) -> bool:
     """Whether the target itself holds what an undo needs."""
-    with workspace.connect(url, "undo", read_only=True) as conn:
-        stored = store.load(conn, deployment)
-    return stored is not None and stored.complete and "undo" in workspace.settings.rollback.strategies
+    if "undo" not in workspace.settings.rollback.strategies:
+        return False
+    try:
+        with workspace.connect(url, "undo", read_only=True) as conn:
+            stored = store.load(conn, deployment)
+    except psycopg.Error as error:
+        workspace.record.notes.append(f"whether there is an undo cannot be read: {error_text(error)}")
+        return False
+    return stored is not None and stored.complete
 
 
 def _undo(
@@ -64,7 +72,11 @@ def _undo(
         try:
             with workspace.connect(url, "undo", autocommit=True) as conn:
                 undone = _carry_out(workspace, conn, deployment, layout, step.progress)
-        except DbDeployError as error:
+        except (DbDeployError, psycopg.Error) as error:
+            if _was_committed(workspace, url, deployment):
+                record.strategy, record.performed, record.verified = "undo", True, True
+                step.done("undone and verified; the connection was lost right after that")
+                return way_back.Restored()
             why = error_text(error)
             step.testcase = False  # the rollback is what the next strategy does
             step.skipped(f"the undo did not hold, nothing was changed: {why.splitlines()[0]}")
@@ -74,6 +86,13 @@ def _undo(
         step.done(f"undone in {undone.seconds:.2f} s and verified; what users wrote meanwhile is there")
     _say_aside(workspace, undone)
     return way_back.Restored(seconds=undone.seconds)
+
+
+def _was_committed(workspace: Workspace, url: DatabaseUrl, deployment: str) -> bool:
+    """A connection that is lost while the commit is under way does not say. DbDeployError: neither does the target."""
+    with workspace.connect(url, "verify", read_only=True) as conn:
+        row = StateTable(workspace.settings.state.schema_).find(conn, deployment)
+    return row is not None and row.state is State.ROLLED_BACK
 
 
 def _carry_out(

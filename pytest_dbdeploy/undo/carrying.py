@@ -28,7 +28,8 @@ set local statement_timeout = 0;
 set local idle_in_transaction_session_timeout = 0;
 set local check_function_bodies = off;
 set local row_security = off;
-set local client_min_messages = warning
+set local client_min_messages = warning;
+set local jit = off
 """
 
 

@@ -4,7 +4,16 @@ import shutil
 
 import pytest
 
-POST_GATE = "def test_it(dbdeploy_target):\n    assert {}\n"
+WAITING_GATE = """
+import pathlib, time
+
+
+def test_it():
+    pathlib.Path({ready!r}).touch()
+    while not pathlib.Path({go!r}).exists():
+        time.sleep(0.05)
+    assert False
+"""
 WRITING_GATE = """
 import psycopg
 
@@ -156,3 +165,24 @@ def test_down_scripts_are_used_where_they_hold_and_said_where_they_do_not(deploy
     assert result.report["rollback"]["strategy"] == "undo"
     assert result.report["rollback"]["putAside"] == {"public.notes": 1}
     assert deployed.sql("select count(*) from orders") == [(101,)]
+
+
+@pytest.mark.parametrize("action", ["resume", pytest.param("rollback", marks=pytest.mark.slow)])
+def test_a_process_that_is_killed_while_it_undoes_leaves_it_to_the_next(deployed, action):
+    deployed.migration("0002_more", ADDITIVE)
+    ready, go = deployed.root / "ready", deployed.root / "go"
+    deployed.write("gates/postdeploy/test_no.py", WAITING_GATE.format(ready=str(ready), go=str(go)))
+    deployed.write("dbdeploy.yaml", "environments: {dev: {}}\ntimeouts: {lock: 60s}\n")
+    run = deployed.start("--dbdeploy-env=dev")
+    run.until(ready.exists)
+    with deployed.holding("lock table users in access share mode"):
+        go.touch()
+        run.until(lambda: deployed.waiting("undo"))
+        run.kill()
+    assert deployed.states()[run.id] == "rolling_back"
+    deployed.sql("insert into orders values (2000, 1, 5)")
+    result = deployed.run(f"--dbdeploy-{action}={run.id}")
+    assert result.report["rollback"]["strategy"] == "undo"
+    assert deployed.states()[run.id] == "rolled_back"
+    assert deployed.sql("select count(*) from orders") == [(101,)]
+    assert deployed.sql("select to_regclass('notes'), to_regclass('big')") == [(None, None)]
