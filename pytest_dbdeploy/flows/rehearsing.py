@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..actions.clone import Clone, clone
@@ -87,6 +87,11 @@ class SandboxWork:
         counts = {
             name: self._counts(url) for name, url in (("before", copied.before), ("after", copied.after))
         }
+        undo = UndoRehearsal(self.workspace, self.layout, self.plan, self.target, self._opened()).run(
+            copied, rehearsal, before, after
+        )
+        if undo.proof is not None:
+            rehearsal = replace(rehearsal, evidence=undo.proof.evidence)
         judged = judge_rehearsal(
             self.workspace,
             self.plan,
@@ -112,9 +117,7 @@ class SandboxWork:
             written=rehearsal.written,
             emptied=tuple(emptied),
             way_back=self._rehearse_way_back(copied, rehearsal, before, counts["before"], changes),
-            undo=UndoRehearsal(self.workspace, self.layout, self.plan, self.target, self._opened()).run(
-                copied, rehearsal, before, after
-            ),
+            undo=undo,
             hub=self._hub_of(copied),
             hub_error=self.hub_error,
         )

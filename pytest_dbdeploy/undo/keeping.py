@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
@@ -17,7 +17,7 @@ from ..db.state import UNDO_SCHEMA
 from ..model import Change, ChangeType, StatementEvidence, StatementRef, Unit
 from . import store
 from .altering import CannotUndo, literal
-from .model import Keep, Undo
+from .model import Keep
 
 Fills = dict[tuple[str, str], list[str]]
 EXCLUSIVE = "AccessExclusiveLock"
@@ -204,6 +204,23 @@ def _part(column: str) -> str:
     return column[len(parent_name(column)) + 1 :]
 
 
+def with_cost(
+    evidence: Sequence[tuple[StatementRef, StatementEvidence]],
+    units: Sequence[Unit],
+    kept: Mapping[StatementRef, float],
+) -> tuple[StatementEvidence, ...]:
+    """The evidence with the seconds that keeping rows takes: locks taken so far in the transaction are held for as long. Pure."""
+    unit_of = {ref: number for number, unit in enumerate(units) for ref in unit.statements}
+    place = {ref: (unit_of[ref], at) for at, (ref, _) in enumerate(evidence)}
+
+    def longer(ref: StatementRef, one: StatementEvidence) -> StatementEvidence:
+        later = [s for at, s in kept.items() if place[at][0] == place[ref][0] and place[at] >= place[ref]]
+        held = None if one.held_seconds is None else one.held_seconds + sum(later)
+        return replace(one, held_seconds=held, kept_aside_seconds=kept.get(ref, 0.0))
+
+    return tuple(longer(ref, one) for ref, one in evidence)
+
+
 class Keeper:
     """A watcher of ``run_unit`` that copies what an undo needs right before the statement that would take it.
 
@@ -230,8 +247,3 @@ class Keeper:
 
     def statement_ended(self, conn: psycopg.Connection[Any], ref: StatementRef, tag: str | None) -> None:
         """Nothing to do."""
-
-
-def note_unit(conn: psycopg.Connection[Any], undo: Undo, *, last: bool) -> Callable[[], None]:
-    """What a unit's transaction writes down before its commit."""
-    return lambda: store.write(conn, undo, complete=last)

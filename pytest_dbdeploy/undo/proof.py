@@ -30,7 +30,7 @@ from .asides import asides
 from .carrying import Carrying, Undone, run_statements
 from .derive import derive
 from .filler import Filler, Written
-from .keeping import Keeper, Keeping, keeping
+from .keeping import Keeper, Keeping, keeping, with_cost
 from .model import Touched, Undo
 from .renaming import Renames, renames
 
@@ -64,11 +64,12 @@ class Rehearsed:
 class Proof:
     """``seconds``: the undo; ``kept``: seconds by what was kept aside, with the table locked; ``kept_bytes``: their size.
 
-    ``writes``: what was written in between, by table.
+    ``writes``: what was written in between, by table. ``evidence``: of the plan, with what it takes to keep rows aside.
     """
 
     undo: Undo
     seconds: float
+    evidence: tuple[StatementEvidence, ...]
     kept: Mapping[str, float] = field(default_factory=dict)
     kept_bytes: int = 0
     writes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -136,6 +137,7 @@ class Prover:
         return Proof(
             undo,
             done.seconds,
+            self._with_cost(kept, keeper),
             {keep.what: keeper.seconds.get(keep.table, 0.0) for keep in kept.keeps},
             size,
             {one.table: one.operations for one in written},
@@ -161,6 +163,13 @@ class Prover:
         refs = [ref for unit in self.found.units for ref in unit.statements]
         refs.sort(key=lambda ref: (order[ref.migration], ref.index))
         return list(zip(refs, self.found.evidence, strict=True))
+
+    def _with_cost(self, kept: Keeping, keeper: Keeper) -> tuple[StatementEvidence, ...]:
+        seconds: dict[StatementRef, float] = {}
+        for keep in kept.keeps:
+            ref = StatementRef(keep.migration, keep.index)
+            seconds[ref] = seconds.get(ref, 0.0) + keeper.seconds.get(keep.table, 0.0)
+        return with_cost(self._evidence(), self.found.units, seconds)
 
     def _deploy(self, undo: Undo) -> Keeper:
         """As the target's deployment does it."""

@@ -13,7 +13,7 @@ from tests.undoing import database, prove, snapshot
 
 TYPES = ["int", "bigint", "text", "varchar(20)", "numeric(8, 2)", "boolean", "date", "jsonb", "uuid", "int[]"]
 VALUES = {
-    "int": "i", "bigint": "i * 1000000000", "text": "'text ' || i", "varchar(20)": "'v' || i", "numeric(8, 2)": "i * 1.25",
+    "int": "i", "bigint": "i * 1000000000::bigint", "text": "'text ' || i", "varchar(20)": "'v' || i", "numeric(8, 2)": "i * 1.25",
     "boolean": "i % 2 = 0", "date": "'2024-01-01'::date + i", "jsonb": "jsonb_build_object('i', i)",
     "uuid": "md5(i::text)::uuid", "int[]": "array[i, i]",
 }  # fmt: skip

@@ -7,9 +7,11 @@ import pytest
 from pytest_dbdeploy.actions.toc import parse
 from pytest_dbdeploy.compare.diff import differences
 from pytest_dbdeploy.compare.snapshot import Snapshot
+from pytest_dbdeploy.model import StatementEvidence, StatementRef, Unit
 from pytest_dbdeploy.undo.altering import CannotUndo
 from pytest_dbdeploy.undo.asides import asides
 from pytest_dbdeploy.undo.derive import derive
+from pytest_dbdeploy.undo.keeping import with_cost
 from pytest_dbdeploy.undo.model import Aside, Keep, Touched, Undo, not_undone
 from pytest_dbdeploy.undo.renaming import renames
 
@@ -217,3 +219,14 @@ def test_a_plan_travels_as_json():
     assert Undo.from_json(json.loads(json.dumps(plan.as_json()))) == plan
     target = Snapshot(150000, {"table": {"t": {"owner": "y"}}})
     assert plan.for_target(target).touched == (Touched("table", "t", {"owner": "y"}),)
+
+
+def test_what_keeping_rows_takes_is_part_of_the_evidence_of_the_locks_that_are_held_meanwhile():
+    refs = [StatementRef("m", number) for number in range(4)]
+    units = [Unit(tuple(refs[:3]), True, ("m",)), Unit(tuple(refs[3:]), True, ())]
+    evidence = [
+        (ref, StatementEvidence("m", "m.sql", 1, "x", None, 0.1, True, held_seconds=1.0)) for ref in refs
+    ]
+    found = with_cost(evidence, units, {refs[1]: 0.5})
+    assert [one.held_seconds for one in found] == [1.5, 1.5, 1.0, 1.0]
+    assert [one.kept_aside_seconds for one in found] == [0.0, 0.5, 0.0, 0.0]
