@@ -16,7 +16,7 @@ from pytest_dbdeploy.db.tools import tools_for
 from pytest_dbdeploy.errors import ToolError
 from pytest_dbdeploy.model import Migration
 from pytest_dbdeploy.rehearsal import rehearse
-from pytest_dbdeploy.undo.proof import Prover, Rehearsed
+from pytest_dbdeploy.undo.proof import Prover, Rehearsed, RowsChange
 from pytest_dbdeploy.units import initial_units
 
 OWN = ("dbdeploy", "dbdeploy_undo")
@@ -57,7 +57,9 @@ def plan(migration):
     return {made.name: made}, initial_units([[made]])
 
 
-def prove(server, before, migration, folder, *, keep_aside_max=10**9, target=None, layout=None):
+def _prove(
+    server, before, migration, folder, *, keep_aside_max=10**9, target=None, layout=None, changed_rows=()
+):
     """(the proof, the database it was made on). Raises what the prover raises. ``target``: another server's database."""
     migrations, units = plan(migration)
     after, copy = copy_of(server, before), copy_of(server, before)
@@ -90,4 +92,14 @@ def prove(server, before, migration, folder, *, keep_aside_max=10**9, target=Non
             parse(listed, schemas=schemas, roles=roles),
             reader,
         )
-        return Prover(found, layout or NoHistory(), original, conn, OWN, keep_aside_max).run(), copy
+        return Prover(
+            found, layout or NoHistory(), original, conn, OWN, keep_aside_max, (), changed_rows
+        ).run(), copy
+
+
+def prove(*arguments, **more):
+    """(the proof, the database it was made on). Raises what the prover raises. ``target``: another server's database."""
+    try:
+        return _prove(*arguments, **more)
+    except RowsChange as found:
+        return _prove(*arguments, **more, changed_rows=found.tables)

@@ -17,7 +17,7 @@ from ..model import Level, LogPhase, Plan
 from ..rehearsal import Rehearsal
 from ..sandboxes.base import Sandbox
 from ..undo.altering import CannotUndo
-from ..undo.proof import Proof, Prover, Rehearsed
+from ..undo.proof import Proof, Prover, Rehearsed, RowsChange
 from ..units import initial_units
 from .workspace import Workspace, error_text
 
@@ -88,7 +88,10 @@ class UndoRehearsal:
             text = f"the down scripts are not used: {_why(error)}"
             self.workspace.record.notes.append(text)
             self.workspace.say(PHASE, Level.WARN, text)
-        return self._prove(copied, rehearsal, before, after, ())
+        try:
+            return self._prove(copied, rehearsal, before, after)
+        except RowsChange as found:  # now it is known whose rows must be kept aside
+            return self._prove(copied, rehearsal, before, after, changed_rows=found.tables)
 
     def _down(self) -> tuple[str, ...]:
         """The statements of all down scripts, the newest migration's first; none unless each migration has one."""
@@ -105,7 +108,13 @@ class UndoRehearsal:
         return tuple(named[ref.migration].statements[ref.index].sql for ref in units[0].statements)
 
     def _prove(
-        self, copied: Clone, rehearsal: Rehearsal, before: Snapshot, after: Snapshot, down: tuple[str, ...]
+        self,
+        copied: Clone,
+        rehearsal: Rehearsal,
+        before: Snapshot,
+        after: Snapshot,
+        down: tuple[str, ...] = (),
+        changed_rows: tuple[str, ...] = (),
     ) -> Proof:
         assert self.plan.target is not None
         own_schemas = self.settings.state.own_schemas
@@ -138,7 +147,9 @@ class UndoRehearsal:
                     tools=tools,
                 )
                 keep_aside_max = self.settings.rollback.keep_aside_max
-                return Prover(found, self.layout, original, copy, own_schemas, keep_aside_max, down).run()
+                return Prover(
+                    found, self.layout, original, copy, own_schemas, keep_aside_max, down, changed_rows
+                ).run()
         finally:
             self.sandbox.drop_database(_COPY)
 

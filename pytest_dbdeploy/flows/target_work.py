@@ -294,21 +294,25 @@ class TargetWork:
                 lock_timeout *= (
                     timeouts.lock_retries + 1
                 )  # it cannot be tried again, and nobody waits behind it
+        keeper = Keeper(undo.keeps) if undo else None
         run_unit(
             conn,
             unit,
             migrations,
             self.layout,
-            Keeper(undo.keeps) if undo else None,
+            keeper,
             lock_timeout=lock_timeout,
             statement_timeout=timeouts.statement,
             before_records=partial(self.layout.ensure_history, conn),  # a plain ROLLBACK takes it back too
-            before_commit=partial(self._committing, conn, undo, last=last),
+            before_commit=partial(self._committing, conn, undo, keeper, last=last),
         )
 
-    def _committing(self, conn: psycopg.Connection[Any], undo: Undo | None, *, last: bool) -> None:
+    def _committing(
+        self, conn: psycopg.Connection[Any], undo: Undo | None, keeper: Keeper | None, *, last: bool
+    ) -> None:
         """From the end of this on nobody but the server knows whether the unit was committed."""
-        if undo is not None:
+        if undo is not None and keeper is not None:
+            keeper.committing()
             store.write(conn, undo, complete=last)
         if last:
             self.table.update(conn, self.workspace.id, State.APPLIED)

@@ -92,12 +92,16 @@ def derive(
     was: Snapshot,
     entries: Sequence[Entry],
     fills: Mapping[tuple[str, str], Sequence[str]],
+    rows: Sequence[str] = (),
 ) -> Round:
     """``changes``: unfolded differences from what it was to what it is. ``was``: as the target itself renders it.
 
-    ``fills``: for a table or column that comes back, the statements that bring its rows. CannotUndo says why there is none.
+    ``fills``: for a table or column that comes back, the statements that bring its rows; ``rows``: those that put back rows of
+    tables that stay. CannotUndo says why there is none.
     """
-    return _Deriving(changes, was, entries, fills).run()
+    made = _Deriving(changes, was, entries, fills).run()
+    made.fills += rows
+    return made
 
 
 class _Deriving:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
@@ -31,12 +31,16 @@ _NEW: dict[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """``keys``: of rows that were inserted, updated or deleted, as JSON by the key's columns; none of a table without a key."""
+    """``keys``: of rows that were inserted, updated or deleted, as JSON by the key's columns; none of a table without a key.
+
+    ``changed``: by such a key, the columns that were written.
+    """
 
     table: str
     key: tuple[str, ...]
     keys: tuple[str, ...]
     operations: tuple[str, ...]
+    changed: Mapping[str, Collection[str]] = field(default_factory=dict)
 
 
 class _Refused(Exception):
@@ -58,6 +62,7 @@ class Filler:
         key = relation.keys[0] if relation.keys else ()
         keys: list[str] = []
         done: list[str] = []
+        changed: dict[str, set[str]] = {}
         unique = {name for one in relation.keys for name in one} | self._unique(was)
         updated = [c for c in relation.columns if c.name in also]
         if usual := _usual_column(relation, key):
@@ -78,7 +83,9 @@ class Filler:
             if rows:
                 done.append(operation)
                 keys += [row[0] for row in rows]
-        return Written(relation.name, key, tuple(keys), tuple(done))
+                for row in rows:
+                    changed.setdefault(row[0], set()).update(columns)
+        return Written(relation.name, key, tuple(keys), tuple(done), changed)
 
     def _unique(self, was: Relation | None) -> set[str]:
         """Columns of unique indexes before, nullable ones too."""

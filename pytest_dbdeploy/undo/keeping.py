@@ -25,10 +25,15 @@ EXCLUSIVE = "AccessExclusiveLock"
 
 @dataclass(frozen=True, slots=True)
 class Keeping:
-    """``keeps``: what the deployment copies; ``fills``: by (kind, name), the statements that bring it back."""
+    """``keeps``: what the deployment copies; ``fills``: by (kind, name), the statements that bring it back.
+
+    ``first``, ``rows``: of rows that change in tables that stay, see ``row_keeping``.
+    """
 
     keeps: tuple[Keep, ...]
     fills: Fills
+    first: tuple[str, ...] = ()
+    rows: tuple[str, ...] = ()
 
 
 def keeping(
@@ -231,9 +236,11 @@ class Keeper:
         self.keeps = keeps
         self.seconds: dict[str, float] = {}
         self._conn: psycopg.Connection[Any] | None = None
+        self._done: set[str] = set()
 
     def unit_started(self, conn: psycopg.Connection[Any], unit: Unit) -> None:
         self._conn = conn
+        self._done = set(self.seconds)
 
     def statement_started(self, ref: StatementRef) -> None:
         assert self._conn is not None
@@ -244,6 +251,16 @@ class Keeper:
                 for statement in keep.statements:
                     self._conn.execute(statement.encode())
                 self.seconds[keep.table] = time.perf_counter() - started
+
+    def committing(self) -> None:
+        """Before the commit of the unit."""
+        assert self._conn is not None
+        for keep in self.keeps:
+            if keep.table in self.seconds and keep.table not in self._done:
+                started = time.perf_counter()
+                for statement in keep.after:
+                    self._conn.execute(statement.encode())
+                self.seconds[keep.table] += time.perf_counter() - started
 
     def statement_ended(self, conn: psycopg.Connection[Any], ref: StatementRef, tag: str | None) -> None:
         """Nothing to do."""

@@ -21,13 +21,23 @@ class Aside:
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """Rows that the deploying transaction keeps aside right before a statement of a migration. ``what``: for people."""
+    """Rows that the deploying transaction keeps aside right before a statement of a migration. ``what``: for people.
+
+    ``table``: the copy's name, ``more``: of further ones; ``after``: statements right before the commit of that transaction.
+    """
 
     migration: str
     index: int
     what: str
     table: str
     statements: tuple[str, ...]
+    after: tuple[str, ...] = ()
+    more: tuple[str, ...] = ()
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """All copies."""
+        return self.table, *self.more
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +77,7 @@ class Undo:
             locks=tuple(data["locks"]),
             aside=tuple(Aside(**one) for one in data["aside"]),
             steps=tuple(data["steps"]),
-            keeps=tuple(Keep(**{**one, "statements": tuple(one["statements"])}) for one in data["keeps"]),
+            keeps=tuple(_keep(one) for one in data["keeps"]),
             touched=tuple(Touched(**one) for one in data["touched"]),
             source=data["source"],
         )
@@ -79,6 +89,11 @@ class Undo:
             self,
             touched=tuple(replace(t, before=there.get(t.kind, {}).get(t.name)) for t in self.touched),
         )
+
+
+def _keep(data: Mapping[str, Any]) -> Keep:
+    lists = {name: tuple(data[name]) for name in ("statements", "after", "more")}
+    return Keep(**{**data, **lists})
 
 
 def not_undone(undo: Undo, now: Snapshot, end: Snapshot) -> list[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +21,16 @@ from ..compare.renames import Identities
 from ..compare.rows import PINNED
 from ..compare.snapshot import Snapshot, read_identities, read_snapshot
 from ..db.splitter import scan
+from ..db.sql import query
 from ..db.tools import Tools
 from ..errors import ToolError
 from ..layouts.base import LayoutReader
 from ..model import Change, ChangeType, Migration, StatementEvidence, StatementRef, Unit
-from . import store
+from . import row_keeping, store
 from .altering import CannotUndo
 from .asides import asides
 from .carrying import Carrying, Undone, run_statements
-from .derive import derive
+from .derive import derive, drop
 from .filler import Filler, Written
 from .keeping import Keeper, Keeping, keeping, with_cost
 from .model import Touched, Undo
@@ -60,6 +62,14 @@ class Rehearsed:
     tools: Tools
 
 
+class RowsChange(CannotUndo):
+    """The migrations change rows of tables that stay; what they were was not kept aside."""
+
+    def __init__(self, tables: Sequence[str]) -> None:
+        super().__init__(f"the rows of {', '.join(tables)} would not be what they were")
+        self.tables = tuple(tables)
+
+
 @dataclass(frozen=True, slots=True)
 class Proof:
     """``seconds``: the undo; ``kept``: seconds by what was kept aside, with the table locked; ``kept_bytes``: their size.
@@ -78,7 +88,8 @@ class Proof:
 class Prover:
     """Works on ``copy``, made of the clone as it was before. ``original``: that clone. Both connections autocommit.
 
-    ``down``: statements of the tool's own scripts for the way back, used instead of derived ones.
+    ``down``: statements of the tool's own scripts for the way back, used instead of derived ones. ``changed_rows``: tables whose
+    rows the migrations change, as an earlier proof found out.
     """
 
     def __init__(
@@ -90,6 +101,7 @@ class Prover:
         own_schemas: Sequence[str],
         keep_aside_max: int,
         down: Sequence[str] = (),
+        changed_rows: Sequence[str] = (),
     ) -> None:
         self.found = found
         self.layout = layout
@@ -98,6 +110,7 @@ class Prover:
         self.own_schemas = list(own_schemas)
         self.keep_aside_max = keep_aside_max
         self.down = tuple(down)
+        self.changed_rows = tuple(changed_rows)
         self.changes = differences(found.before, found.after, ignore_position=True)
         self.renames = Renames(frozenset(), frozenset(), ())
 
@@ -109,12 +122,10 @@ class Prover:
         self.renames = renames(was, self.found.identities)
         kept = Keeping((), {})
         if not self.down:
-            kept = keeping(
-                self.found.deployment, self._real(), self.found.before, relations, self._evidence()
-            )
+            kept = self._keeping(relations)
         undo = Undo(self.found.deployment, tuple(self._names()), keeps=kept.keeps)
         keeper = self._deploy(undo)
-        size = store.kept_bytes(self.copy, [keep.table for keep in kept.keeps])
+        size = store.kept_bytes(self.copy, [name for keep in kept.keeps for name in keep.tables])
         if size > self.keep_aside_max:
             raise CannotUndo(
                 f"{size / 1e6:.1f} MB would have to be kept aside, more than rollback.keep_aside_max"
@@ -184,9 +195,29 @@ class Prover:
                 self.layout,
                 keeper,
                 before_records=lambda: self.layout.ensure_history(conn),
-                before_commit=lambda last=last: store.write(conn, undo, complete=last),  # type: ignore[misc]  # mypy does not see the default's type
+                before_commit=partial(self._committing, keeper, undo, last=last),
             )
         return keeper
+
+    def _committing(self, keeper: Keeper, undo: Undo, *, last: bool) -> None:
+        keeper.committing()
+        store.write(self.copy, undo, complete=last)
+
+    def _keeping(self, relations: Catalogue) -> Keeping:
+        found = self.found
+        kept = keeping(found.deployment, self._real(), found.before, relations, self._evidence())
+        plan = row_keeping.Plan(found.before, found.after, relations, self._evidence(), found.units)
+        number = found.deployment.rpartition("-")[2]
+        rows = [
+            row_keeping.kept_rows(table, f"kept_{number}_{place}", plan)
+            for place, table in enumerate(self.changed_rows, len(kept.keeps) + 1)
+        ]
+        return Keeping(
+            (*kept.keeps, *(one.keep for one in rows)),
+            kept.fills,
+            tuple(text for one in rows for text in one.first),
+            tuple(text for one in rows for text in one.fills),
+        )
 
     # -- what users do meanwhile -----------------------------------------------------------------------------------
 
@@ -244,7 +275,8 @@ class Prover:
         xids = stored.xids if stored else ()
         if self.down:
             undo = replace(undo, source="down script")
-        steps = list(self.down or self.renames.statements)
+        steps = list(self.down or (*kept.first, *self.renames.statements))
+        rows = kept.rows
         touched = {(c.kind, c.object) for c in self.changes}
         with self.copy.transaction(force_rollback=True):
             if not self.down:
@@ -252,12 +284,13 @@ class Prover:
             run_statements(self.copy, replace(undo, steps=tuple(steps)), xids)
             for _ in range(_ROUNDS):
                 left = differences(start, self._snapshot(), ignore_position=True)
-                if not left:
+                if not left and not rows:
                     break
                 if self.down:
                     raise CannotUndo(f"after the down scripts these differ: {_named(left)}")
                 touched |= {(c.kind, c.object) for c in left}
-                statements = derive(left, found.was, found.entries, kept.fills).statements(self._text)
+                made = derive(left, found.was, found.entries, kept.fills, rows)
+                statements, rows = [*self._views_in_the_way(left), *made.statements(self._text)], ()
                 for statement in statements:
                     self.copy.execute(statement.encode())
                 steps += statements
@@ -271,6 +304,14 @@ class Prover:
                 Touched(kind, name, objects.get(kind, {}).get(name)) for kind, name in sorted(touched)
             ),
         )
+
+    def _views_in_the_way(self, left: Sequence[Change]) -> list[str]:
+        """No column's type changes under a view: it is dropped, and found missing in the next round."""
+        columns = [c.object for c in left if c.kind == "column" and "type" in (c.before or {}) and c.after]
+        views = (
+            self.copy.execute(query("undo_dependents"), {"columns": columns}).fetchall() if columns else []
+        )
+        return [drop(kind, name, {}) for kind, name in views]
 
     def _text(self, entries: Sequence[Entry]) -> list[str]:
         """The dump's statements for these entries."""
@@ -309,6 +350,7 @@ class Prover:
         self, relations: Catalogue, written: Sequence[Written], theirs: Mapping[str, Mapping[str, Any]]
     ) -> None:
         by_table = {one.table: one for one in written if one.key}
+        changed = []
         for name in self._touched_tables(relations):
             relation, one = relations.relations[name], by_table.get(name)
             if relation.kind not in ("r", "p"):
@@ -316,12 +358,14 @@ class Prover:
             if one is not None and one.key not in relation.keys:
                 raise CannotUndo(f"table {name} has another key than before: its rows cannot be compared")
             if _digest(self.original, relation, one) != _digest(self.copy, relation, one):
-                raise CannotUndo(f"the rows of {name} would not be what they were")
-            if one is not None and name in theirs:
+                changed.append(name)
+            elif one is not None and name in theirs:
                 self._check_writes(relation, one, theirs[name])
+        if changed:
+            raise RowsChange(changed)
 
     def _check_writes(self, relation: Relation, one: Written, theirs: Mapping[str, Any]) -> None:
-        now = self._rows(self.copy, one)
+        now, was = self._rows(self.copy, one), self._rows(self.original, one)
         columns = {c.name: c.type for c in relation.columns}
         same = {
             split_name(name)[-1]
@@ -329,8 +373,8 @@ class Prover:
             if parent_name(name) == one.table and columns.get(split_name(name)[-1]) == properties["type"]
         }
         for key in {*now, *theirs}:
-            old, new = theirs.get(key), now.get(key)
-            if old is None or new is None or any(old[name] != new[name] for name in same if name in old):
+            old, new, original = theirs.get(key), now.get(key), was.get(key)
+            if old is None or new is None or not _kept(same, old, new, original, one.changed.get(key, ())):
                 raise CannotUndo(f"a row of {one.table} that was written meanwhile would be lost or changed")
 
     def _check_asides(self, written: Sequence[Written], done: Undone) -> None:
@@ -354,6 +398,16 @@ class Prover:
         with conn.transaction():
             conn.execute("set local search_path = ''")
             return read_catalogue(conn, self.own_schemas)
+
+
+def _kept(columns: Collection[str], old: Any, new: Any, original: Any, changed: Collection[str]) -> bool:
+    """Whether a row has what users wrote (``old``, ``changed``: the columns), and else that or what it had before the deployment."""
+    return all(
+        new[name] == old[name]
+        or (name not in changed and original is not None and new[name] == original[name])
+        for name in columns
+        if name in old
+    )
 
 
 def _is_setting(statement: str) -> bool:

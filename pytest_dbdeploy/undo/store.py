@@ -76,8 +76,8 @@ def forget(conn: Connection, deployments: Sequence[str]) -> None:
         stored = load(conn, deployment)
         if stored is None:
             continue
-        for keep in stored.undo.keeps:
-            conn.execute(sql.SQL("drop table if exists {}").format(sql.Identifier(UNDO_SCHEMA, keep.table)))
+        for name in (name for keep in stored.undo.keeps for name in keep.tables):
+            conn.execute(sql.SQL("drop table if exists {}").format(sql.Identifier(UNDO_SCHEMA, name)))
         conn.execute(sql.SQL("delete from {} where deployment_id = %s").format(_PLANS), [deployment])
     if _exists(conn) and _empty(conn):
         conn.execute(sql.SQL("drop table {}, {}").format(_PLANS, _ROWS))
