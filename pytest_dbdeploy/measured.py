@@ -75,6 +75,7 @@ class StatementEvidence:
 
     ``locks``: those that it was the first to take in its transaction; ``held_seconds``: for how long it held them, from its start
     to the commit, None when that did not come. ``scanned``: read as a whole while writes were locked out.
+    ``kept_aside_seconds``: for how long rows are copied for an undo before it, under its lock; ``held_seconds`` has them too.
     ``truncated``: emptied by TRUNCATE. ``sizes``: of the relations in ``locks``, ``rewritten``, ``rebuilt``, ``scanned``.
     ``target_seconds``: what it then took on the target, None when it did not run there.
     """
@@ -96,6 +97,7 @@ class StatementEvidence:
     error: StatementError | None = None
     violation: Violation | None = None
     held_seconds: float | None = None
+    kept_aside_seconds: float = 0.0
     truncated: tuple[str, ...] = ()
     created: tuple[TouchedObject, ...] = ()
     altered: tuple[TouchedObject, ...] = ()

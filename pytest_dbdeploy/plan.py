@@ -64,7 +64,7 @@ def make_plan(
     try:
         with connect(url, purpose="plan", connect_timeout=settings.timeouts.connect) as conn:
             conn.read_only = True
-            return _read_target(plan, conn, url, layout, settings.state.schema_)
+            return _read_target(plan, conn, url, layout, settings.state.own_schemas)
     except psycopg.Error as error:
         text = error.diag.message_primary or str(error).strip()
         return Planned(replace(plan, target_error=f"reading the target {url.label} failed: {text}"), None)
@@ -73,10 +73,14 @@ def make_plan(
 
 
 def _read_target(
-    plan: Plan, conn: psycopg.Connection[Any], url: DatabaseUrl, layout: LayoutReader, state_schema: str
+    plan: Plan,
+    conn: psycopg.Connection[Any],
+    url: DatabaseUrl,
+    layout: LayoutReader,
+    own_schemas: tuple[str, ...],
 ) -> Planned:
-    facts = read_facts(conn, host=url.host, port=url.port, state_schema=state_schema)
-    snapshot = read_snapshot(conn, exclude_schemas=(state_schema,))
+    facts = read_facts(conn, host=url.host, port=url.port, own_schemas=own_schemas)
+    snapshot = read_snapshot(conn, exclude_schemas=own_schemas)
     history = read_history(conn, layout)
     units = tuple(initial_units(layout.group(history.pending)))
     notes = list(plan.notes) + list(url.notes)
@@ -92,7 +96,7 @@ def _read_target(
         fingerprint=fingerprint(snapshot, history),
         units=units,
         notes=tuple(notes),
-        last_deployment=_last_deployment(conn, state_schema) if facts.state_schema_exists else None,
+        last_deployment=_last_deployment(conn, own_schemas[0]) if facts.state_schema_exists else None,
     )
     return Planned(plan, snapshot)
 

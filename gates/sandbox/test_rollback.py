@@ -9,6 +9,13 @@ def test_way_back_was_rehearsed(_dbdeploy_checks):
     rollback = _dbdeploy_checks["rollback"]
     if rollback["skipped"]:
         not_applicable(rollback["skipped"])
+    if rollback["undo"]:
+        return
+    if rollback["noUndo"]:
+        pytest.fail(
+            f"rollback.strategies names undo alone, and there is none, so nothing is deployed: {rollback['noUndo']}",
+            pytrace=False,
+        )
     if rollback["error"]:
         pytest.fail(
             f"the rollback did not hold on the clone, so nothing is deployed: {rollback['error']}",
@@ -23,6 +30,8 @@ def test_way_back_loses_no_rows_of_users(_dbdeploy_checks):
         not_applicable(
             "rollback.if_restore_loses_writes is discard: such rows would be kept in failed.dump alone"
         )
+    if rollback["undo"]:
+        not_applicable("the undo was proven: what users write stays")
     if not rollback["rehearsed"]:
         not_applicable("no way back was rehearsed")
     if rollback["written"]:

@@ -42,6 +42,26 @@ class Watcher(Protocol):
     ) -> None: ...
 
 
+class Together:
+    """Several watchers as one, in their order."""
+
+    def __init__(self, *watchers: Watcher) -> None:
+        self._watchers = watchers
+
+    def unit_started(self, conn: psycopg.Connection[Any], unit: Unit) -> None:
+        for watcher in self._watchers:
+            watcher.unit_started(conn, unit)
+
+    def statement_started(self, ref: StatementRef) -> bytes:
+        return b"".join([watcher.statement_started(ref) for watcher in self._watchers])
+
+    def statement_ended(
+        self, conn: psycopg.Connection[Any], ref: StatementRef, cursor: psycopg.Cursor[Any]
+    ) -> None:
+        for watcher in self._watchers:
+            watcher.statement_ended(conn, ref, cursor)
+
+
 class StatementFailed(ApplyError):
     """The server refused a statement. ``ref`` is None when the history row failed, or the commit."""
 

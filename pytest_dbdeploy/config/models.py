@@ -251,6 +251,13 @@ class State(Section):
 
     schema_: Annotated[str, Field(alias="schema", min_length=1, max_length=63)] = "dbdeploy"
 
+    @property
+    def own_schemas(self) -> tuple[str, ...]:
+        """The schemas that are ours: never compared, counted or restored."""
+        from ..db.state import UNDO_SCHEMA  # needs a driver
+
+        return self.schema_, UNDO_SCHEMA
+
     @field_validator("schema_")
     @classmethod
     def _of_our_own(cls, value: str) -> str:

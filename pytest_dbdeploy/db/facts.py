@@ -11,9 +11,11 @@ from ..model import Relation, TargetFacts
 from .sql import query
 
 
-def read_facts(conn: psycopg.Connection[Any], *, host: str, port: int, state_schema: str) -> TargetFacts:
+def read_facts(
+    conn: psycopg.Connection[Any], *, host: str, port: int, own_schemas: tuple[str, ...]
+) -> TargetFacts:
     """Reads the facts through ``conn``. ``host`` and ``port`` as configured (behind a proxy the server knows others)."""
-    parameters = {"state_schema": state_schema}
+    parameters = {"state_schema": own_schemas[0], "own_schemas": list(own_schemas)}
     with conn.cursor(row_factory=dict_row) as cursor:
         facts = cursor.execute(query("target_facts"), parameters).fetchone() or {}
         relations = cursor.execute(query("target_relations"), parameters).fetchall()

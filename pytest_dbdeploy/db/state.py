@@ -27,6 +27,9 @@ from ..errors import LockError, StateError
 #: sha256("pytest-dbdeploy") as a signed integer. Advisory locks are local to a database.
 LOCK_KEY = 7142698608507414415
 
+#: What an undo needs on the target: plans, rows kept aside, rows put aside. Like the state schema it is ours, and never compared.
+UNDO_SCHEMA = "dbdeploy_undo"
+
 
 class State(StrEnum):
     """States of a deployment, in the order in which they are reached."""
@@ -292,7 +295,7 @@ def end_leftovers(conn: psycopg.Connection[Any], *, patience: float = 10.0) -> l
         "from pg_stat_activity where datname = current_database() and usename = current_user and pid <> pg_backend_pid() "
         "and application_name = any(%s)"
     )
-    names = [[f"pytest-dbdeploy {purpose}" for purpose in ("deploy", "restore", "backup")]]
+    names = [[f"pytest-dbdeploy {purpose}" for purpose in ("deploy", "undo", "restore", "backup")]]
     rows = conn.execute(f"select application_name, pg_terminate_backend(pid) {leftovers}", names).fetchall()
     deadline = time.monotonic() + patience
     while rows and conn.execute(f"select 1 {leftovers}", names).fetchone():

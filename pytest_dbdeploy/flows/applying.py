@@ -12,6 +12,7 @@ from psycopg import sql
 from ..actions.apply import (
     LOCK_NOT_AVAILABLE,
     StatementFailed,
+    Together,
     run_unit,
     run_unit_with_retries,
     waits_for_others,
@@ -35,6 +36,9 @@ from ..model import (
 )
 from ..rules.removing import turned
 from ..steps import Step
+from ..undo import store
+from ..undo.keeping import Keeper
+from ..undo.model import Undo
 from .target_watch import TargetWatch, beside, far_apart
 from .workspace import Workspace
 
@@ -43,7 +47,7 @@ _BUILD_RETRIES = 3
 
 
 class Applying:
-    """Runs units through ``conn`` (autocommit, watched by ``watch``); ``url`` is the same target."""
+    """Runs units through ``conn`` (autocommit, watched by ``watch``); ``url`` is the same target. ``undo``: what it needs is kept along."""
 
     def __init__(
         self,
@@ -54,6 +58,7 @@ class Applying:
         url: DatabaseUrl,
         conn: psycopg.Connection[Any],
         watch: TargetWatch,
+        undo: Undo | None,
     ) -> None:
         self.workspace = workspace
         self.settings = workspace.settings
@@ -63,6 +68,7 @@ class Applying:
         self.url = url
         self.conn = conn
         self.watch = watch
+        self.undo = undo
 
     def unit(self, unit: Unit, number: int, of: int, step: Step) -> None:
         """Runs one, again while its locks are not to be had. StatementFailed: a transactional one left nothing."""
@@ -99,7 +105,12 @@ class Applying:
         *,
         last: bool,
     ) -> None:
+        keeper = Keeper(self.undo.keeps if self.undo else ())
+
         def before_commit() -> None:
+            if self.undo is not None:
+                keeper.committing()
+                store.write(self.conn, self.undo, complete=last)
             if unit.transactional:
                 self.watch.before_commit(self.conn)
             # A rollback tells rows of others from ours by the transactions that wrote them.
@@ -121,7 +132,7 @@ class Applying:
             unit,
             migrations,
             self.layout,
-            self.watch,
+            Together(keeper, self.watch),
             lock_timeout=lock_timeout,
             statement_timeout=timeouts.statement,
             # A plain ROLLBACK takes it back too.

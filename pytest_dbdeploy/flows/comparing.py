@@ -164,7 +164,7 @@ class Reading:
                     ThroughHub(conn, _server(number), name=side.label)
                     if self.hub
                     else Direct(conn, name=side.label),
-                    exclude_schemas=(self.settings.state.schema_,),
+                    exclude_schemas=self.settings.state.own_schemas,
                     schemas=compare.schemas,
                     known=known,
                 )

@@ -186,9 +186,7 @@ class DeployFlow(EndingFlow):
         self.record.findings = list(found.findings)
         self.record.not_compared = list(found.after.not_compared)
         way_back.save_rehearsal(self.workspace.artifacts, found.before, found.after, found.emptied)
-        self.record.rollback.strategy = "restore" if found.way_back.rehearsed else None
-        self.record.rollback.rehearsed = found.way_back.rehearsed
-        self.record.rollback.rehearsed_seconds = found.way_back.seconds
+        self._record_way_back(found)
         plan = replace(plan, units=found.units or plan.units)
         self._set_plan(plan)
         if plan.command is not None and found.changes_nothing:
@@ -197,6 +195,14 @@ class DeployFlow(EndingFlow):
             self.rehearsed = None
             return Skip("the command changes nothing: only the code is deployed")
         return Go(self._sandbox_context(found))
+
+    def _record_way_back(self, found: Rehearsed) -> None:
+        rollback, proof = self.record.rollback, found.undo.proof
+        if proof is not None:
+            rollback.strategy, rollback.rehearsed, rollback.rehearsed_seconds = "undo", True, proof.seconds
+        elif found.way_back.rehearsed:
+            rollback.strategy, rollback.rehearsed = "restore", True
+            rollback.rehearsed_seconds = found.way_back.seconds
 
     def _nothing(self) -> Close:
         self._decide(Decision(Verdict.DEPLOY, (Reason("nothing-to-deploy", "no migration is pending"),)))
@@ -223,7 +229,16 @@ class DeployFlow(EndingFlow):
         work.insert_row()
         if self.rehearsed is not None:
             found = self.rehearsed
-            rehearsal = Rehearsal(found.units, found.written, found.way_back, found.evidence, found.changes)
+            undo = found.undo.proof.undo if found.undo.proof else None
+            rehearsal = Rehearsal(
+                found.units,
+                found.written,
+                found.way_back,
+                found.evidence,
+                found.changes,
+                undo,
+                self.record.rollback.rehearsed_seconds,
+            )
             work.back_up(rehearsal)
             work.apply(rehearsal)
         else:
@@ -263,7 +278,7 @@ class DeployFlow(EndingFlow):
 
     def _target_now(self, conn: psycopg.Connection[Any]) -> Snapshot:
         """Through the hub where there is one; both ways read the same."""
-        exclude = (self.settings.state.schema_,)
+        exclude = self.settings.state.own_schemas
         hub = self.rehearsed.hub if self.rehearsed else None
         if hub is not None and self.settings.compare.transport != "direct":
             with suppress(DbDeployError), self.workspace.connect(hub, "verify", autocommit=True) as through:
@@ -306,8 +321,17 @@ class DeployFlow(EndingFlow):
             self._preflight_checks["hub_error"] = self.sandbox_work and self.sandbox_work.reach_hub()
         return {
             **self._preflight_checks,
-            "rollback": asdict(self.rehearsed.way_back) if self.rehearsed else None,
+            "rollback": self._way_back_checks(self.rehearsed) if self.rehearsed else None,
             "if_restore_loses_writes": self.settings.rollback.if_restore_loses_writes,
             "health_after": self.health_after,
             "release_error": self.code.error if self.code else None,
+        }
+
+    def _way_back_checks(self, found: Rehearsed) -> dict[str, Any]:
+        """What the rollback's gate judges."""
+        only = "restore" not in self.settings.rollback.strategies
+        return {
+            **asdict(found.way_back),
+            "undo": found.undo.proof is not None,
+            "noUndo": found.undo.why if only else None,
         }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -17,7 +19,7 @@ from ..model import Decision, ExitStatus, Level, LogPhase, Outcome, Phase, Reaso
 from ..plan import fingerprint, read_history
 from ..reports.artifacts import Artifacts
 from ..steps import Steps
-from . import way_back
+from . import undoing, way_back
 from .base import Close, Ledger
 from .code import put_code_back
 from .common import CommonFlow
@@ -113,7 +115,7 @@ class EarlierFlow(CommonFlow):
         assert self.url is not None
         with self.workspace.connect(self.url, "verify", read_only=True) as conn:
             row = self.table.find(conn, self.id)
-            snapshot = read_snapshot(conn, exclude_schemas=(self.settings.state.schema_,))
+            snapshot = read_snapshot(conn, exclude_schemas=self.settings.state.own_schemas)
             return row.state if row else None, fingerprint(snapshot, read_history(conn, self.layout))
 
     def _refuse_older(self, conn: psycopg.Connection[Any]) -> None:
@@ -133,20 +135,21 @@ class EarlierFlow(CommonFlow):
             return self._nothing_stands(
                 State.ABORTED if self.row.state is State.STARTED else State.ROLLED_BACK
             )
-        release, database = way_back.release_of(self.earlier)
+        release, database = self._release()
         if not database:
             put_code_back(self.workspace, release)
             self._set_state(State.ROLLED_BACK)
             self.record.rollback.verified = True
             return Restored()
-        before = way_back.load(self.earlier)
+        load = partial(way_back.load, self.earlier)
         self.touched = True
         self._set_state(State.ROLLING_BACK)
-        restored = way_back.put_back(
+        restored = undoing.put_back(
             self.workspace,
             self.url,
-            before,
+            self.id,
             self.layout,
+            load,
             lose_writes=self.settings.rollback.if_restore_loses_writes == "discard",
             first=lambda: put_code_back(self.workspace, release),
         )
@@ -163,6 +166,19 @@ class EarlierFlow(CommonFlow):
         self._set_state(state)
         self.record.rollback.verified = True
         return Restored()
+
+    def _release(self) -> tuple[Mapping[str, Any], bool]:
+        """As ``way_back.release_of``; without artifacts the target itself may hold all that an undo of the database needs."""
+        assert self.url is not None and self.row is not None
+        try:
+            return way_back.release_of(self.earlier)
+        except StateError as error:
+            if not undoing.undoable(self.workspace, self.url, self.id):
+                raise
+            self.record.notes.append(
+                f"undone by what the target holds; code was not put back: {error_text(error).splitlines()[0]}"
+            )
+            return {}, True
 
     def _refuse(self, error: LockError) -> Close:
         """Status 10: the lock was not to be had, and so nothing was done."""

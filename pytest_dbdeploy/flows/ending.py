@@ -16,7 +16,7 @@ from ..errors import DbDeployError
 from ..layouts.base import LayoutReader
 from ..model import Decision, ExitStatus, Level, LogPhase, Outcome, Phase, Plan, Reason, Verdict
 from ..steps import Steps
-from . import way_back
+from . import undoing
 from .base import Close, Ledger
 from .code import CodeRelease, put_code_back
 from .common import CommonFlow
@@ -137,11 +137,13 @@ class EndingFlow(CommonFlow):
                 hint=f"to roll back: pytest --dbdeploy-rollback={self.workspace.id}",
             )
         work.set_state(State.ROLLING_BACK)
-        way_back.put_back(
+        before = work.before
+        undoing.put_back(
             self.workspace,
             self.url,
-            work.before,
+            self.workspace.id,
             self.layout,
+            lambda: before,
             lose_writes=self.settings.rollback.if_restore_loses_writes == "discard",
             first=self._put_code_back,
         )

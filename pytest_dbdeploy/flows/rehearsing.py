@@ -24,6 +24,7 @@ from ..sandboxes import embedded
 from ..steps import Step
 from .judging import judge_rehearsal
 from .rehearsing_back import WayBack, rehearse_way_back
+from .rehearsing_undo import UndoRehearsal, UndoRehearsed
 from .way_back import write_counters
 from .workspace import Workspace, count, error_text
 
@@ -47,6 +48,7 @@ class Rehearsed:
     written: Mapping[str, int]
     emptied: tuple[str, ...]
     way_back: WayBack
+    undo: UndoRehearsed
     hub: DatabaseUrl | None
     hub_error: str | None
 
@@ -64,7 +66,7 @@ class SandboxWork:
         self.layout = layout
         self.plan = plan
         self.target = target
-        self.state_schema = self.settings.state.schema_
+        self.own_schemas = self.settings.state.own_schemas
         self.sandbox: embedded.EmbeddedSandbox | None = None
         self.hub_error: str | None = None
         self._keep = False
@@ -86,6 +88,11 @@ class SandboxWork:
         counts = {
             name: self._counts(url) for name, url in (("before", copied.before), ("after", copied.after))
         }
+        undo = UndoRehearsal(self.workspace, self.layout, self.plan, self.target, self._opened()).run(
+            copied, rehearsal, before, after
+        )
+        if undo.proof is not None:
+            rehearsal = replace(rehearsal, evidence=undo.proof.evidence)
         judged = judge_rehearsal(
             self.workspace,
             self.plan,
@@ -118,6 +125,7 @@ class SandboxWork:
             written=rehearsal.written,
             emptied=tuple(emptied),
             way_back=back,
+            undo=undo,
             hub=self._hub_of(copied),
             hub_error=self.hub_error,
         )
@@ -175,7 +183,7 @@ class SandboxWork:
                     self.workspace.connect(copied.after, "rehearsal", autocommit=True) as conn,
                     self.workspace.connect(copied.after, "observer", autocommit=True) as monitor,
                 ):
-                    search_path.leave_out(conn, self.state_schema)
+                    search_path.leave_out(conn, self.settings.state.schema_)
                     self.layout.ensure_history(conn)
                     migrations = {m.name: m for m in self.plan.migrations}
                     rehearsal = rehearse(conn, monitor, list(self.plan.units), migrations, self.layout, step)
@@ -212,11 +220,11 @@ class SandboxWork:
 
     def _snapshot(self, url: DatabaseUrl) -> Snapshot:
         with self.workspace.connect(url, "compare", read_only=True) as conn:
-            return read_snapshot(conn, exclude_schemas=(self.state_schema,))
+            return read_snapshot(conn, exclude_schemas=self.own_schemas)
 
     def _counts(self, url: DatabaseUrl) -> dict[str, int]:
         with self.workspace.connect(url, "compare", read_only=True) as conn:
-            return count_rows(conn, user_tables(conn, (self.state_schema,)))
+            return count_rows(conn, user_tables(conn, self.own_schemas))
 
     def _rows_changed(self, copied: Clone) -> bool:
         """Only asked of a command: statements are pending by themselves."""
@@ -225,7 +233,7 @@ class SandboxWork:
         digests = []
         for url in (copied.before, copied.after):
             with self.workspace.connect(url, "compare", read_only=True) as conn:
-                digests.append(digest_rows(conn, user_tables(conn, (self.state_schema,))))
+                digests.append(digest_rows(conn, user_tables(conn, self.own_schemas)))
         return digests[0] != digests[1]
 
     def _files(self) -> dict[str, str]:

@@ -127,7 +127,7 @@ class _Rehearsing:
     def _restore(self, touched: Touched | None) -> Restored:
         self.sandbox.drop_database(_COPY)
         url = self.sandbox.create_database(_COPY, template=self.copied.after.dbname)
-        own = (self.workspace.settings.state.schema_,)
+        own = self.workspace.settings.state.own_schemas
         restored = restore_and_verify(
             url,
             self.copied.dump,

@@ -52,7 +52,7 @@ class ResumeFlow(EarlierFlow):
         release, database = way_back.release_of(self.earlier)
         push_what_is_left(self.workspace, release)
         with self.workspace.connect(self.url, "verify", read_only=True) as conn:
-            now = read_snapshot(conn, exclude_schemas=(self.settings.state.schema_,))
+            now = read_snapshot(conn, exclude_schemas=self.settings.state.own_schemas)
             deployed = {
                 m["name"] for m in self.row.migrations
             }  # what came to the disk since is not its business

@@ -49,7 +49,7 @@ class RowReading:
         self.databases = databases
         self.compare = workspace.settings.compare
         self.parameters: dict[str, Any] = {
-            "exclude": [workspace.settings.state.schema_],
+            "exclude": list(workspace.settings.state.own_schemas),
             "schemas": None if self.compare.schemas is None else list(self.compare.schemas),
         }
 

@@ -25,6 +25,8 @@ from ..layouts.base import LayoutReader
 from ..model import Backup, Change, Level, LogPhase, Plan, StatementEvidence, Unit
 from ..plan import fingerprint, read_history
 from ..steps import Step
+from ..undo import store
+from ..undo.model import Undo
 from . import way_back
 from .applying import Applying
 from .held_lock import HeldLock
@@ -48,13 +50,15 @@ class Stage(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """What the target's part needs of the sandbox's."""
+    """What the target's part needs of the sandbox's. ``undo``: None where none was proven."""
 
     units: tuple[Unit, ...]
     written: Mapping[str, int]
     back: WayBack
     evidence: tuple[StatementEvidence, ...] = ()
     changes: tuple[Change, ...] = ()
+    undo: Undo | None = None
+    seconds: float | None = None
 
 
 class TargetWork:
@@ -154,7 +158,7 @@ class TargetWork:
                 conn.execute("set local idle_in_transaction_session_timeout = 0")  # it waits for pg_dump
                 exported = conn.execute("select pg_export_snapshot(), pg_current_snapshot()::text").fetchone()
                 assert exported is not None
-                rows = count_rows(conn, user_tables(conn, (self.settings.state.schema_,)))
+                rows = count_rows(conn, user_tables(conn, self.settings.state.own_schemas))
                 writes = way_back.write_counters(conn)
                 self.backup_path.parent.mkdir(parents=True, exist_ok=True)
                 jobs = self.settings.backup.jobs if self.plan.target.database_bytes > 512 * 1024**2 else 1
@@ -184,7 +188,7 @@ class TargetWork:
                 net=rehearsal.back.net,
                 unknown=rehearsal.back.unknown,
             )
-            state = self._documented(backup, rehearsal.back.seconds)
+            state = self._documented(backup, rehearsal.seconds, rehearsal.undo)
             way_back.save(self.workspace.artifacts, self.before, state)
             step.done(
                 f"{backup.bytes / 1e6:.1f} MB, {backup.path.name}",
@@ -203,7 +207,9 @@ class TargetWork:
         self.set_state(State.APPLIED, position=1)  # the code, which is pushed from now on
         self.stage = Stage.APPLIED
 
-    def _documented(self, backup: Backup | None, rehearsed_seconds: float | None) -> dict[str, Any]:
+    def _documented(
+        self, backup: Backup | None, rehearsed_seconds: float | None, undo: Undo | None = None
+    ) -> dict[str, Any]:
         """rollback-state.json, and what undoes the code."""
         git = self.plan.git
         return {
@@ -215,7 +221,8 @@ class TargetWork:
             "gitCommit": git.commit if git else None,
             "gitBranch": git.branch if git else None,
             "canRollback": True,
-            "strategy": "restore" if backup else None,
+            "strategy": ("undo" if undo else "restore") if backup else None,
+            "undoSteps": list(undo.steps) if undo else None,
             "rehearsedSeconds": rehearsed_seconds,
             "release": dict(self.release),
         }
@@ -272,7 +279,10 @@ class TargetWork:
             self.stage = Stage.APPLYING
             notice_our_death(conn)
             search_path.leave_out(conn, self.settings.state.schema_)
-            applying = Applying(self.workspace, self.layout, self.plan, self.table, self.url, conn, watch)
+            undo = rehearsal.undo.for_target(self.baseline) if rehearsal.undo else None
+            applying = Applying(
+                self.workspace, self.layout, self.plan, self.table, self.url, conn, watch, undo
+            )
             for number, unit in enumerate(rehearsal.units, 1):
                 self._check_lock()
                 applying.unit(unit, number, len(rehearsal.units), step)
@@ -286,6 +296,18 @@ class TargetWork:
             _, after = self._read(conn)
         self.set_state(State.KEPT, fingerprint_after=after)
         self.stage = Stage.ENDED
+        self._forget_old_plans()
+
+    def _forget_old_plans(self) -> None:
+        """What older undos need is kept as long as the backups are."""
+        backup = self.settings.backup
+        try:
+            with self._writer() as conn, conn.transaction():
+                store.forget(conn, store.outdated(conn, keep=backup.keep, max_age=backup.max_age))
+        except psycopg.Error as error:
+            self.workspace.record.notes.append(
+                f"what older undos need could not be removed: {error.diag.message_primary or error}"
+            )
 
     def set_state(self, state: State, **values: Any) -> None:
         self.workspace.journal.append("state", state=str(state))
@@ -321,7 +343,7 @@ class TargetWork:
             return self._read(conn)[1] == self.plan.fingerprint
 
     def _read(self, conn: psycopg.Connection[Any]) -> tuple[Snapshot, str]:
-        snapshot = read_snapshot(conn, exclude_schemas=(self.settings.state.schema_,))
+        snapshot = read_snapshot(conn, exclude_schemas=self.settings.state.own_schemas)
         return snapshot, fingerprint(snapshot, read_history(conn, self.layout))
 
     def _writer(self) -> psycopg.Connection[Any]:

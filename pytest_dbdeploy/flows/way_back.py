@@ -301,7 +301,7 @@ class _Restoring:
         backup: Backup | Path = before.backup
         if before.backup_sha256 is not None:
             backup = Backup(before.backup, "", before.backup_sha256, 0, 0.0, "")
-        own = (self.workspace.settings.state.schema_,)
+        own = self.workspace.settings.state.own_schemas
         try:
             return restore_and_verify(
                 self.url,
@@ -368,11 +368,11 @@ class _Restoring:
 
 def verify(workspace: Workspace, url: DatabaseUrl, before: Before, layout: LayoutReader) -> Restored:
     """Is the target what it was? Schema and history by fingerprint, and no table with fewer rows than it had."""
-    state_schema = workspace.settings.state.schema_
+    own_schemas = workspace.settings.state.own_schemas
     with workspace.connect(url, "verify", read_only=True) as conn:
-        now = read_snapshot(conn, exclude_schemas=(state_schema,))
+        now = read_snapshot(conn, exclude_schemas=own_schemas)
         history = read_history(conn, layout)
-        counts = count_rows(conn, user_tables(conn, (state_schema,)))
+        counts = count_rows(conn, user_tables(conn, own_schemas))
     restored = Restored()
     if fingerprint(now, history) != before.fingerprint:
         restored.schema = diff(before.snapshot, now) or (_history_differs(),)

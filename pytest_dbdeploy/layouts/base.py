@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import psycopg
 from psycopg import sql
@@ -77,6 +77,14 @@ class LayoutReader(Protocol):
 
     def group(self, migrations: Sequence[Migration]) -> list[list[Migration]]:
         """The migrations that the tool commits together."""
+
+
+@runtime_checkable
+class HasDown(Protocol):
+    """A ``LayoutReader`` of a tool that has scripts for the way back."""
+
+    def down(self, migration: Migration) -> Migration | None:
+        """What takes ``migration`` back, as a migration of its own; None where it has no such script. LayoutError: it is unreadable."""
 
 
 class Layout(Protocol):

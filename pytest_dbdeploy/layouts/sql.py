@@ -119,6 +119,16 @@ class SqlReader:
         transaction = _NO_TRANSACTION.match(text) is None
         return Migration(name, file, sha256(content), statements, {"number": number}, transaction)
 
+    def down(self, migration: Migration) -> Migration | None:
+        """``NNNN_name.down.sql`` beside ``NNNN_name.sql`` or ``NNNN_name.up.sql``."""
+        path = self.folder / f"{migration.name}.down.sql"
+        if not path.exists():
+            return None
+        file = self.request.relative(path)
+        content = read_bytes(path, file)
+        statements = parse(self._text(content, file), file, ScriptMode.PSQL, psql=True)
+        return Migration(f"{migration.name}.down", file, sha256(content), statements)
+
     def _text(self, content: bytes, file: str) -> str:
         try:
             return content.decode("utf-8")

@@ -150,4 +150,5 @@ def _rollback(record: RunRecord) -> dict[str, Any]:
         "performed": rollback.performed,
         "verified": rollback.verified,
         "rowsWrittenSinceBackup": rollback.rows_written,
+        "putAside": dict(rollback.put_aside),
     }

@@ -53,7 +53,10 @@ class PhaseRecord:
 
 @dataclass(slots=True)
 class RollbackRecord:
-    """``strategy``: undo, restore, rollback (a plain ROLLBACK), or None. ``verified``: None when nothing was to be verified."""
+    """``strategy``: undo, restore, rollback (a plain ROLLBACK), or None. ``verified``: None when nothing was to be verified.
+
+    ``put_aside``: rows of users that an undo put aside, by relation.
+    """
 
     strategy: str | None = None
     rehearsed: bool = False
@@ -61,6 +64,7 @@ class RollbackRecord:
     performed: bool = False
     verified: bool | None = None
     rows_written: RowsWritten = field(default_factory=RowsWritten)
+    put_aside: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

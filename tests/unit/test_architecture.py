@@ -23,7 +23,7 @@ LAYERS = [
     },
     {"config", "db", "journal", "last_words", "units", "decision", "gating"},
     {"layouts", "sandboxes", "releasers", "actions", "compare", "rules", "evidence", "health", "adapters"},
-    {"plan", "rehearsal", "reports"},
+    {"plan", "rehearsal", "reports", "undo"},
     {"notifiers"},
     {"flows"},
     {"session", "cli"},

@@ -208,6 +208,7 @@ def test_the_report_has_the_documented_keys_in_the_documented_shape():
         "performed": False,
         "verified": None,
         "rowsWrittenSinceBackup": {"count": 2, "exact": True, "tables": {"public.users": 2}},
+        "putAside": {},
     }
     assert report["alerts"] == [
         {"channel": "slack", "status": "sent"},

@@ -1,0 +1,165 @@
+"""The sandbox part of the undo: it is derived and proven on a copy of the clone, before anything is deployed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import psycopg
+
+from ..actions.clone import Clone
+from ..actions.toc import parse, reader_for
+from ..compare.snapshot import Snapshot, read_identities, read_snapshot
+from ..db import search_path
+from ..db.url import DatabaseUrl
+from ..errors import DbDeployError, ToolError
+from ..layouts.base import HasDown, LayoutReader
+from ..model import Level, LogPhase, Plan
+from ..rehearsal import Rehearsal
+from ..sandboxes.base import Sandbox
+from ..undo.altering import CannotUndo
+from ..undo.proof import Proof, Prover, Rehearsed, RowsChange
+from ..units import initial_units
+from .workspace import Workspace, error_text
+
+PHASE = LogPhase.SANDBOX_VALIDATION
+_COPY = "dbdeploy_undo_proof"
+_NO_UNDO = (CannotUndo, DbDeployError, psycopg.Error)
+
+
+@dataclass(frozen=True, slots=True)
+class UndoRehearsed:
+    """``proof``: None where there is no undo, and then ``why``."""
+
+    proof: Proof | None
+    why: str | None = None
+
+
+class UndoRehearsal:
+    """Derives and proves the undo of one plan in the sandbox."""
+
+    def __init__(
+        self, workspace: Workspace, layout: LayoutReader, plan: Plan, target: DatabaseUrl, sandbox: Sandbox
+    ) -> None:
+        self.workspace = workspace
+        self.settings = workspace.settings
+        self.layout = layout
+        self.plan = plan
+        self.target = target
+        self.sandbox = sandbox
+
+    def run(self, copied: Clone, rehearsal: Rehearsal, before: Snapshot, after: Snapshot) -> UndoRehearsed:
+        """Never fails: what cannot be undone has another way back."""
+        if why := self._not_asked(rehearsal):
+            return UndoRehearsed(None, why)
+        with self.workspace.steps.step("undo-rehearsal", "rehearse undo", PHASE) as step:
+            try:
+                proof = self._best(copied, rehearsal, before, after)
+            except _NO_UNDO as error:
+                why = _why(error)
+                step.skipped(f"there is no undo: {why.splitlines()[0]}")
+                return UndoRehearsed(None, why)
+            step.done(
+                f"{len(proof.undo.steps)} reverse statements ({proof.undo.source}) proven, users' writes stayed"
+            )
+        self._say_cost(proof)
+        return UndoRehearsed(proof)
+
+    def _not_asked(self, rehearsal: Rehearsal) -> str | None:
+        """Why nothing is tried."""
+        facts = self.plan.target
+        if "undo" not in self.settings.rollback.strategies:
+            return "rollback.strategies does not name it"
+        if self.plan.command is not None:
+            return "what a command does cannot be taken back statement by statement"
+        if rehearsal.error:
+            return "the migrations do not apply"
+        if self.settings.sandbox.data == "schema":
+            return "the clone has no data (sandbox.data: schema)"
+        if facts is not None and not facts.can_create_schema:
+            return f"role {facts.user} may not create schema dbdeploy_undo on the target"
+        return None
+
+    def _best(self, copied: Clone, rehearsal: Rehearsal, before: Snapshot, after: Snapshot) -> Proof:
+        """By the tool's own scripts where there are some and they hold, else by derived statements."""
+        try:
+            if down := self._down():
+                return self._prove(copied, rehearsal, before, after, down)
+        except _NO_UNDO as error:
+            text = f"the down scripts are not used: {_why(error)}"
+            self.workspace.record.notes.append(text)
+            self.workspace.say(PHASE, Level.WARN, text)
+        try:
+            return self._prove(copied, rehearsal, before, after)
+        except RowsChange as found:  # now it is known whose rows must be kept aside
+            return self._prove(copied, rehearsal, before, after, changed_rows=found.tables)
+
+    def _down(self) -> tuple[str, ...]:
+        """The statements of all down scripts, the newest migration's first; none unless each migration has one."""
+        if not isinstance(self.layout, HasDown):
+            return ()
+        found = [self.layout.down(migration) for migration in reversed(self.plan.migrations)]
+        scripts = [script for script in found if script is not None]
+        if not scripts or len(scripts) < len(found):
+            return ()
+        units = initial_units([scripts])
+        if len(units) > 1 or not units[0].transactional:
+            raise CannotUndo("a down script asks for more than one transaction")
+        named = {script.name: script for script in scripts}
+        return tuple(named[ref.migration].statements[ref.index].sql for ref in units[0].statements)
+
+    def _prove(
+        self,
+        copied: Clone,
+        rehearsal: Rehearsal,
+        before: Snapshot,
+        after: Snapshot,
+        down: tuple[str, ...] = (),
+        changed_rows: tuple[str, ...] = (),
+    ) -> Proof:
+        assert self.plan.target is not None
+        own_schemas = self.settings.state.own_schemas
+        connect = self.workspace.connect
+        with connect(self.target, "undo", read_only=True) as conn:
+            was = read_snapshot(conn, exclude_schemas=own_schemas)
+        with connect(copied.after, "undo", read_only=True) as conn:
+            identities = read_identities(conn)
+        tools, listed = reader_for(copied.dump, self.plan.target.major, ToolError)
+        url = self.sandbox.create_database(_COPY, template=copied.before.dbname)
+        try:
+            with (
+                connect(copied.before, "undo", autocommit=True) as original,
+                connect(url, "undo", autocommit=True) as copy,
+            ):
+                schemas = [str(row[0]) for row in original.execute("select nspname from pg_namespace")]
+                roles = [str(row[0]) for row in original.execute("select rolname from pg_roles")]
+                search_path.leave_out(copy, self.settings.state.schema_)
+                found = Rehearsed(
+                    deployment=self.workspace.id,
+                    units=rehearsal.units,
+                    migrations={m.name: m for m in self.plan.migrations},
+                    evidence=rehearsal.evidence,
+                    was=was,
+                    before=before,
+                    after=after,
+                    identities=identities,
+                    dump=copied.dump,
+                    entries=parse(listed, schemas=schemas, roles=roles),
+                    tools=tools,
+                )
+                keep_aside_max = self.settings.rollback.keep_aside_max
+                return Prover(
+                    found, self.layout, original, copy, own_schemas, keep_aside_max, down, changed_rows
+                ).run()
+        finally:
+            self.sandbox.drop_database(_COPY)
+
+    def _say_cost(self, proof: Proof) -> None:
+        if proof.kept:
+            each = ", ".join(f"{what} {seconds:.2f} s" for what, seconds in proof.kept.items())
+            text = f"for an undo the deployment keeps {proof.kept_bytes / 1e6:.1f} MB aside, its tables locked meanwhile: {each}"
+            self.workspace.record.notes.append(text)
+            self.workspace.say(PHASE, Level.INFO, text)
+
+
+def _why(error: Exception) -> str:
+    return str(error) if isinstance(error, CannotUndo) else error_text(error)

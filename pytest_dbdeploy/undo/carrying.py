@@ -1,0 +1,127 @@
+"""Carries an undo out: one transaction, which also takes the history rows away and is verified before its commit."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from ..actions.apply import DEADLOCK, LOCK_NOT_AVAILABLE
+from ..compare.snapshot import Snapshot, read_snapshot
+from ..errors import RestoreError
+from ..secret import redact_sql, redactor
+from .model import Undo, not_undone
+
+Connection = psycopg.Connection[Any]
+
+LOCK_TIMEOUT_SECONDS = 1.0
+PATIENCE_SECONDS = 300.0
+
+_SETTINGS = """
+set local statement_timeout = 0;
+set local idle_in_transaction_session_timeout = 0;
+set local check_function_bodies = off;
+set local row_security = off;
+set local client_min_messages = warning;
+set local jit = off
+"""
+
+
+class UndoFailed(RestoreError):
+    """Rolled back: nothing was changed, and another strategy may go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """``seconds``: of the transaction that held. ``aside``: rows of users put aside, by relation."""
+
+    seconds: float
+    aside: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Carrying:
+    """``forget``: takes the history rows away; ``finish``: the last thing before the commit (the state, what was kept).
+
+    ``own_schemas``: left out of the comparison. ``patience``: seconds for which locks are waited for, each time ``lock_timeout``.
+    """
+
+    undo: Undo
+    xids: Sequence[str]
+    own_schemas: Sequence[str]
+    forget: Callable[[Connection], None]
+    finish: Callable[[Connection], None] = lambda conn: None
+    lock_timeout: float = LOCK_TIMEOUT_SECONDS
+    patience: float = PATIENCE_SECONDS
+    on_retry: Callable[[str], None] = lambda text: None
+
+    def run(self, conn: Connection) -> Undone:
+        """``conn``: autocommit. UndoFailed, with the reason, when it did not hold: then nothing was changed."""
+        deadline = time.monotonic() + self.patience
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                started = time.perf_counter()
+                aside = self._once(conn)
+                return Undone(time.perf_counter() - started, aside)
+            except psycopg.Error as error:
+                busy = error.sqlstate in (LOCK_NOT_AVAILABLE, DEADLOCK)
+                if not busy or conn.closed or time.monotonic() > deadline:
+                    raise UndoFailed(_words(error)) from None
+                self.on_retry(f"waiting for a lock, attempt {attempt + 1}")
+                time.sleep(random.uniform(0.5, 1.0) * min(2.0, 0.05 * 2 ** min(attempt, 10)))
+
+    def _once(self, conn: Connection) -> dict[str, int]:
+        with conn.transaction():
+            conn.execute(_SETTINGS.encode())
+            conn.execute(
+                sql.SQL("set local lock_timeout = {}").format(
+                    sql.Literal(f"{round(self.lock_timeout * 1000)}ms")
+                )
+            )
+            if (
+                self.undo.source == "derived"
+            ):  # its names are all qualified; a script is written for the role's own path
+                conn.execute("set local search_path = ''")
+            now = self._read(conn)
+            aside = run_statements(conn, self.undo, self.xids)
+            self.forget(conn)
+            wrong = not_undone(self.undo, now, self._read(conn))
+            if wrong:
+                more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
+                raise UndoFailed(f"after the reverse statements {'; '.join(wrong[:5])}{more}")
+            self.finish(conn)
+        return aside
+
+    def _read(self, conn: Connection) -> Snapshot:
+        return read_snapshot(conn, exclude_schemas=self.own_schemas)
+
+
+def run_statements(conn: Connection, undo: Undo, xids: Sequence[str]) -> dict[str, int]:
+    """In the caller's transaction: locks, puts users' rows aside, undoes; rows put aside, by relation."""
+    conn.execute(
+        "select set_config('dbdeploy.first_xid', %s, true), set_config('dbdeploy.xids', %s, true)",
+        [xids[0] if xids else "0", ",".join(xids)],
+    )
+    for relation in undo.locks:
+        conn.execute(f"LOCK TABLE {relation} IN ACCESS EXCLUSIVE MODE".encode())
+    aside: Counter[str] = Counter()
+    for one in undo.aside:
+        aside[one.relation] += conn.execute(one.sql.encode()).rowcount
+    for statement in undo.steps:
+        conn.execute(statement.encode())
+    return {relation: rows for relation, rows in aside.items() if rows}
+
+
+def _words(error: psycopg.Error) -> str:
+    diag = error.diag
+    text = diag.message_primary or str(error).strip() or type(error).__name__
+    detail = f" ({diag.message_detail})" if diag.message_detail else ""
+    return redactor.redact(redact_sql(f"{text}{detail}"))
