@@ -65,7 +65,7 @@ def shop(deployed):
 def settings(project, loses_writes):
     project.write(
         "dbdeploy.yaml",
-        f"environments: {{dev: {{}}}}\nrollback: {{if_restore_loses_writes: {loses_writes}}}\n",
+        f"environments: {{dev: {{}}}}\nrollback: {{strategies: [restore], if_restore_loses_writes: {loses_writes}}}\n",
     )
 
 
