@@ -34,7 +34,7 @@ class Rule:
 
     ``name``: kebab-case; its page is docs/rules/<name>.md. ``default``: what the policy says of it unless told otherwise.
     ``summary``: one line. ``check``: one finding for each thing found; a rule about changes must not need the evidence to
-    find them, only to say where they come from. ``example``: an object that it might name, for its page.
+    find them, only to say where they come from; a ``severity`` that it gives to a finding is the most that comes of it. ``example``: an object that it might name, for its page.
     """
 
     name: str

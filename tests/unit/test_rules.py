@@ -418,5 +418,6 @@ def test_privileges_that_are_lost_and_gained_are_told_apart(kind, before, after,
 def test_problems_of_the_history_are_findings(kind):
     problem = Fact("0003_x", f"0003_x is {kind}", "0003_x", "do this")
     (finding,) = evaluate(f"migration-{kind}", facts=Facts(history=((kind, problem),)))
-    assert (finding.object, finding.message) == ("0003_x", f"0003_x is {kind}")
+    assert (finding.object, finding.migration) == ("0003_x", "0003_x")
+    assert finding.message.startswith(f"0003_x is {kind}; once accepted, ")
     assert finding.hint.startswith("do this")
