@@ -107,6 +107,10 @@ def place_of(evidence: StatementEvidence) -> Responsible:
     )
 
 
+#: Rules about migrations of which no pending file speaks: what they find is acknowledged in dbdeploy.yaml only.
+NOT_IN_A_FILE = frozenset({"migration-edited", "migration-missing"})
+
+
 def found(
     rule: str,
     object: str,  # noqa: A002 - the word of ``Finding``
@@ -152,6 +156,8 @@ def _names(evidence: StatementEvidence, name: str) -> bool:
 
 def acknowledge_hint(rule: str, object: str, where: Responsible | None) -> str:  # noqa: A002 - the word of ``Finding``
     """How to let something pass that is meant."""
+    if rule in NOT_IN_A_FILE:
+        return f"If it is meant, put it under acknowledge in dbdeploy.yaml. See docs/rules/{rule}.md."
     file = where.file if where else "the migration"
     return (
         f"If it is meant, acknowledge it in {file}:\n"
