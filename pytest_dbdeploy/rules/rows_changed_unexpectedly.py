@@ -72,13 +72,11 @@ def _added(seen: Seen, made: set[str]) -> list[Finding]:
 
 
 def _says(seen: Seen, evidence: StatementEvidence, table: str | None) -> bool:
-    if _writes_through_a_view(seen, evidence):
-        return True
     while table:
         if _names(evidence.statement, table):
             return True
         table = seen.facts.parents.get(table)
-    return False
+    return _writes_through_a_view(seen, evidence)
 
 
 def _writes_through_a_view(seen: Seen, evidence: StatementEvidence) -> bool:
