@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -92,7 +91,6 @@ class SandboxWork:
             (before, after),
             rehearsal.evidence,
             (counts["before"], counts["after"]),
-            self._files(),
         )
         changes = judged.changes
         emptied = [name for name, rows in counts["before"].items() if rows and counts["after"].get(name) == 0]
@@ -214,15 +212,6 @@ class SandboxWork:
             with self.workspace.connect(url, "compare", read_only=True) as conn:
                 digests.append(digest_rows(conn, user_tables(conn, (self.state_schema,))))
         return digests[0] != digests[1]
-
-    def _files(self) -> dict[str, str]:
-        texts = {}
-        for migration in self.plan.migrations:
-            with contextlib.suppress(OSError):
-                texts[migration.file] = (self.settings.rootdir / migration.file).read_text(
-                    encoding="utf-8", errors="replace"
-                )
-        return texts
 
     def _rehearse_way_back(
         self,
