@@ -119,11 +119,14 @@ def _run_all(
                 parts = [unit]
                 outside.add(unit)
             if parts is None:
+                ref, error, violation = violations(
+                    conn, attempt, failure.ref, migrations, failure.error, place_of(failure.__context__)
+                )
                 if failure.ref is not None:
-                    error, violation = violations(
-                        conn, attempt, failure.ref, migrations, failure.error, place_of(failure.__context__)
-                    )
                     observer.statement_failed(failure.ref, error, violation)
+                elif ref is not None:
+                    error = replace(error, message=f"{failure.place}: {error.message}")
+                    observer.commit_failed(ref, error, violation)
                 return done, [unit, *queue], str(failure), written
             outside.update(part for part in parts if not part.transactional)
             queue = parts + queue

@@ -2,19 +2,25 @@
 
 import pytest
 
+from pytest_dbdeploy.rules import RULES
 
-def test_history_is_sound(dbdeploy_plan):
-    """What the rules migration-edited, -late and -missing find; where the policy only warns of it, the rule's gate does."""
+
+def test_history_is_sound(dbdeploy_plan, _dbdeploy_checks):
+    """What is neither acknowledged nor only a warning; what no rule covers (duplicate, failed) nobody can accept."""
     if dbdeploy_plan.history is None:
         pytest.fail("not known: the target could not be read", pytrace=False)
-    policy = dbdeploy_plan.policy
-    blocking = [
-        p
-        for p in dbdeploy_plan.history.problems
-        if p.blocking and policy.get(f"migration-{p.kind}", "block") == "block"
+    found = [
+        (f.rule, f.message, f.hint)
+        for f in _dbdeploy_checks["history"]
+        if f.severity == "block" and not f.acknowledged
     ]
-    if blocking:
-        lines = [f"{p.kind}: {p.message}" + (f"\n  {p.hint}" if p.hint else "") for p in blocking]
+    found += [
+        (p.kind, p.message, p.hint)
+        for p in dbdeploy_plan.history.problems
+        if p.blocking and f"migration-{p.kind}" not in RULES
+    ]
+    if found:
+        lines = [f"{what}: {message}" + (f"\n{hint}" if hint else "") for what, message, hint in found]
         pytest.fail("\n".join(lines), pytrace=False)
 
 

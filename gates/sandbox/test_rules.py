@@ -22,9 +22,14 @@ def pytest_generate_tests(metafunc):
 def test_rule(rule, _dbdeploy_checks):
     if rule is None:
         return
-    if severity_of(rule, _dbdeploy_checks["policy"]) == "ignore":
+    severity = severity_of(rule, _dbdeploy_checks["policy"])
+    if severity == "ignore":
         not_applicable(f"the policy ignores {rule}: {RULES[rule].summary}")
-    findings = [f for f in _dbdeploy_checks["findings"] if f.rule == rule and not f.acknowledged]
+    findings = [
+        f
+        for f in _dbdeploy_checks["findings"]
+        if f.rule == rule and f.severity == severity and not f.acknowledged
+    ]
     if findings:
         pytest.fail(told(findings), pytrace=False)
 
@@ -36,6 +41,19 @@ def told(findings):
         objects = ", ".join(dict.fromkeys(f.object for f in findings))
         texts.insert(0, f"{len(findings)} findings: {objects}")
     return "\n\n".join(texts)
+
+
+@pytest.mark.dbdeploy(severity="warn")
+def test_blocking_rules_find_nothing_to_warn_of(_dbdeploy_checks):
+    """What a rule that blocks only warns of, as the rows that a trigger adds to an audit table."""
+    policy = _dbdeploy_checks["policy"]
+    findings = [
+        f
+        for f in _dbdeploy_checks["findings"]
+        if f.severity == "warn" and severity_of(f.rule, policy) == "block" and not f.acknowledged
+    ]
+    if findings:
+        pytest.fail(told(findings), pytrace=False)
 
 
 @pytest.mark.dbdeploy(severity="warn")

@@ -250,6 +250,10 @@ class Observer:
         seconds = self._failed_at - self._started[ref]
         self.evidence[ref] = self._evidence(ref, seconds, None, {"error": error, "violation": violation})
 
+    def commit_failed(self, ref: StatementRef, error: StatementError, violation: Violation | None) -> None:
+        """Of a statement that ran, and left what the commit refuses."""
+        self.evidence[ref] = replace(self.evidence[ref], error=error, violation=violation)
+
     def _evidence(
         self, ref: StatementRef, seconds: float, tag: str | None, found: _Fields
     ) -> StatementEvidence:

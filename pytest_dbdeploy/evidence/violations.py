@@ -53,31 +53,56 @@ def violations(
     migrations: Mapping[str, Migration],
     error: StatementError,
     place: Place | None,
-) -> tuple[StatementError, Violation | None]:
-    """``error`` with the number of violating rows, and which they are. As it was, where that cannot be told.
+) -> tuple[StatementRef | None, StatementError, Violation | None]:
+    """The statement at fault, and ``error`` with the number of violating rows, and which they are. As it was, where that cannot be told.
 
     ``conn``: autocommit, the failed unit rolled back; nothing of what is done here stays.
+    ``ref``: None when the commit failed: at fault is the statement after which the deferred constraint held no more, or the last.
     """
+    by = ref or next(reversed(unit.statements), None)
     converts = (error.sqlstate or "").startswith(DATA_EXCEPTION) and ref is not None
     if not converts and (place is None or error.sqlstate not in _CONSTRAINTS):
-        return error, None
+        return by, error, None
     relation = ".".join(quoted(part) for part in place.table) if place else None
     failing = migrations[ref.migration].statements[ref.index].sql if ref else None
     try:
         with conn.transaction(force_rollback=True):
             conn.execute(f"set local statement_timeout = '{_SECONDS}s'".encode())
-            if ref is not None and unit.transactional:
-                for earlier in unit.statements[: unit.statements.index(ref)]:
-                    send(conn, migrations[earlier.migration].statements[earlier.index])
+            held = True
+            for one in _before(unit, ref):
+                send(conn, migrations[one.migration].statements[one.index])
+                if ref is None and place is not None:
+                    holds = _holds(conn, place)
+                    if held and not holds:
+                        by = one
+                    held = holds
             found = _at_fault(conn, place, error.sqlstate or "", failing)
             if found is None:
-                return error, Violation(relation) if relation else None
+                return by, error, Violation(relation) if relation else None
             table, condition = found
             relation = ".".join(quoted(part) for part in table)
             count, keys = _rows(conn, table, sql.Identifier(*table), condition)
     except psycopg.Error:
-        return error, Violation(relation) if relation else None
-    return replace(error, violating_rows=count), Violation(relation, keys)
+        return by, error, Violation(relation) if relation else None
+    return by, replace(error, violating_rows=count), Violation(relation, keys)
+
+
+def _before(unit: Unit, ref: StatementRef | None) -> tuple[StatementRef, ...]:
+    """The statements that its transaction had seen."""
+    if not unit.transactional:
+        return ()
+    return unit.statements if ref is None else unit.statements[: unit.statements.index(ref)]
+
+
+def _holds(conn: psycopg.Connection[Any], place: Place) -> bool:
+    """Whether the commit would find nothing wrong with a deferred constraint now. Leaves it deferred."""
+    name = sql.Identifier(place.table[0], place.constraint or "")
+    try:
+        with conn.transaction(force_rollback=True):
+            conn.execute(sql.SQL("set constraints {} immediate").format(name))
+    except psycopg.Error as error:
+        return error.sqlstate not in _CONSTRAINTS
+    return True
 
 
 def _at_fault(
@@ -123,11 +148,19 @@ def _condition(
             given, sql.Identifier(*other), there
         )
     if kind == "x":
-        conflict = sql.SQL(" and ").join(
-            sql.SQL("o.{0} {1} t.{0}").format(sql.Identifier(a), sql.SQL(op))
-            for a, op in zip(columns, operators, strict=True)
+        names = [sql.Identifier(f"key{i}") for i in range(len(columns))]
+        values = sql.SQL(", ").join(
+            sql.SQL("{} as {}").format(sql.SQL(expression), name)
+            for expression, name in zip(columns, names, strict=True)
         )
-        return sql.SQL("exists (select from {} o where o.ctid <> t.ctid and {})").format(table, conflict)
+        conflict = sql.SQL(" and ").join(
+            sql.SQL("a.{0} {1} b.{0}").format(name, sql.SQL(op))
+            for name, op in zip(names, operators, strict=True)
+        )
+        side = sql.SQL("(select ctid as place, {} from {} where {})").format(values, table, where)
+        return sql.SQL(
+            "t.ctid in (select a.place from {side} a join {side} b on a.place <> b.place and {conflict})"
+        ).format(side=side, conflict=conflict)
     keys = sql.SQL(", ").join(sql.SQL(expression) for expression in columns)
     filled = sql.SQL("") if operators else sql.SQL(" and num_nulls({}) = 0").format(keys)
     numbered = sql.SQL(

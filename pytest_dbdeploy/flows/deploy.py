@@ -26,6 +26,7 @@ from ..model import (
     Phase,
     Plan,
     Reason,
+    Severity,
     Verdict,
 )
 from ..plan import make_plan, plan_hash, read_history
@@ -317,6 +318,11 @@ class DeployFlow(EndingFlow):
     def _checks(self) -> dict[str, Any]:
         if self._preflight_checks is None:
             self._preflight_checks = look_around(self.workspace, self.plan, self.url, self.health)
+            self.record.notes += [
+                f"{f.message} ({'acknowledged' if f.acknowledged else 'a warning'})"
+                for f in self._preflight_checks["history"]
+                if f.acknowledged or f.severity is Severity.WARN
+            ]
             self._preflight_checks["hub_needed"] = self.sandbox_work is not None
             self._preflight_checks["hub_error"] = self.sandbox_work and self.sandbox_work.reach_hub()
         return {

@@ -36,10 +36,10 @@ def judge_rehearsal(
     snapshots: tuple[Snapshot, Snapshot],
     evidence: Sequence[StatementEvidence],
     rows: tuple[Mapping[str, int], Mapping[str, int]],
-    files: Mapping[str, str],
 ) -> Judgement:
     """``urls``: target, clone before, clone after. ``rows``: of the clone before and after."""
     settings = workspace.settings
+    files = texts_of_files(workspace, plan)
     before, after = snapshots
     with (
         workspace.connect(urls[1], "compare", read_only=True) as was,
@@ -120,6 +120,24 @@ def _waiting(evidence: Sequence[StatementEvidence], facts: Facts) -> list[str]:
         for blocker in facts.blockers
         if blocker.object in locked
     ]
+
+
+def judge_history(workspace: Workspace, plan: Plan) -> tuple[Finding, ...]:
+    """What rules find in the migration history, before anything is rehearsed."""
+    seen = Seen(facts=Facts(history=_history(plan)))
+    files = texts_of_files(workspace, plan)
+    return findings_of(seen, plan.policy, workspace.settings.acknowledge, files=files).findings
+
+
+def texts_of_files(workspace: Workspace, plan: Plan) -> dict[str, str]:
+    """Path -> text of the pending migrations' files, for the comments that acknowledge what is found."""
+    texts = {}
+    for migration in plan.migrations:
+        with contextlib.suppress(OSError):
+            texts[migration.file] = (workspace.settings.rootdir / migration.file).read_text(
+                encoding="utf-8", errors="replace"
+            )
+    return texts
 
 
 def _history(plan: Plan) -> tuple[tuple[str, Fact], ...]:

@@ -13,6 +13,7 @@ from ..db.url import DatabaseUrl
 from ..errors import DbDeployError, LockError
 from ..health import HealthCheck
 from ..model import Plan
+from .judging import judge_history
 from .workspace import Workspace, error_text
 
 #: Copies of the database: the backup and the dump of the clone; before, after and the rehearsed way back.
@@ -27,6 +28,7 @@ def look_around(
     checks: dict[str, Any] = {
         "state_schema": settings.state.schema_,
         "policy": plan.policy,
+        "history": judge_history(workspace, plan),
         "disk": [],
         "tools_error": None,
         "lock_holder": None,

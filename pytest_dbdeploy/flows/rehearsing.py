@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -100,7 +99,6 @@ class SandboxWork:
             (before, after),
             rehearsal.evidence,
             (counts["before"], counts["after"]),
-            self._files(),
         )
         changes = judged.changes
         back = self._way_back(copied, rehearsal, before, counts["before"], after)
@@ -235,15 +233,6 @@ class SandboxWork:
             with self.workspace.connect(url, "compare", read_only=True) as conn:
                 digests.append(digest_rows(conn, user_tables(conn, self.own_schemas)))
         return digests[0] != digests[1]
-
-    def _files(self) -> dict[str, str]:
-        texts = {}
-        for migration in self.plan.migrations:
-            with contextlib.suppress(OSError):
-                texts[migration.file] = (self.settings.rootdir / migration.file).read_text(
-                    encoding="utf-8", errors="replace"
-                )
-        return texts
 
     def _way_back(
         self, copied: Clone, rehearsal: Rehearsal, before: Snapshot, rows: Mapping[str, int], after: Snapshot

@@ -44,7 +44,7 @@ class Rule:
 
     ``name``: kebab-case; its page is docs/rules/<name>.md. ``default``: what the policy says of it unless told otherwise.
     ``summary``: one line. ``check``: one finding for each thing found; a rule about changes must not need the evidence to
-    find them, only to say where they come from. ``example``: an object that it might name, for its page.
+    find them, only to say where they come from; a ``severity`` that it gives to a finding is the most that comes of it. ``example``: an object that it might name, for its page.
     """
 
     name: str
@@ -117,6 +117,10 @@ def place_of(evidence: StatementEvidence) -> Responsible:
     )
 
 
+#: Rules about migrations of which no pending file speaks: what they find is acknowledged in dbdeploy.yaml only.
+NOT_IN_A_FILE = frozenset({"migration-edited", "migration-missing"})
+
+
 def found(
     rule: str,
     object: str,  # noqa: A002 - the word of ``Finding``
@@ -175,6 +179,8 @@ def _names(evidence: StatementEvidence, name: str) -> bool:
 
 def acknowledge_hint(rule: str, object: str, where: Responsible | None) -> str:  # noqa: A002 - the word of ``Finding``
     """How to let something pass that is meant."""
+    if rule in NOT_IN_A_FILE:
+        return f"If it is meant, put it under acknowledge in dbdeploy.yaml. See docs/rules/{rule}.md."
     file = where.file if where else "the migration"
     return (
         f"If it is meant, acknowledge it in {file}:\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from ..model import Fact, Facts, Finding, StatementEvidence
 from .base import Check, Responsible, Seen, found, place_of
@@ -61,12 +62,18 @@ def check_of_facts(rule: str, facts: Callable[[Facts], Iterable[Fact]], what: st
     return check
 
 
-def check_of_history(rule: str, kind: str, advice: str) -> Check:
-    """A rule that finds the problems of one kind that the history of the target shows."""
+def check_of_history(rule: str, kind: str, advice: str, accepted: str) -> Check:
+    """A rule that finds the problems of one kind that the history of the target shows.
+
+    ``accepted``: what becomes of the migration when the team accepts the finding.
+    """
 
     def check(seen: Seen) -> list[Finding]:
         return [
-            found(rule, fact.object, fact.text, fact.hint or advice)
+            replace(
+                found(rule, fact.object, f"{fact.text}; once accepted, {accepted}", fact.hint or advice),
+                migration=fact.migration,
+            )
             for found_kind, fact in seen.facts.history
             if found_kind == kind
         ]

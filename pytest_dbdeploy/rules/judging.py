@@ -125,12 +125,15 @@ def judge_findings(
         for finding in rule.check(seen):
             place = (finding.place or "").rpartition(":")[0]
             where = (
-                Responsible(finding.migration or "", place, finding.place or "", "", False) if place else None
+                Responsible(finding.migration or "", place, finding.place or "", "", False)
+                if place or finding.migration
+                else None
             )
             entry = _known(rule.name, finding.object, known, where, files or {}, seen.evidence, day)
             if entry is not None:
                 used.append(entry)
-            judged.append(replace(finding, severity=severity, acknowledged=entry is not None))
+            mildest = min(severity, finding.severity or severity, key=_WEIGHT.__getitem__)
+            judged.append(replace(finding, severity=mildest, acknowledged=entry is not None))
     judged.sort(key=lambda f: (f.acknowledged, -_WEIGHT[f.severity or Severity.WARN]))
     unused = tuple(_unused(entry, day) for entry in known if not any(entry is one for one in used))
     return Judged(tuple(judged), unused)
@@ -159,7 +162,7 @@ def _known(
         file = getattr(item, "file", None)
         if item.object is not None and not _matches(name, item.object, glob=file is None):
             continue
-        if file is not None and where is not None and where.file != file:
+        if file is not None and where is not None and where.file not in ("", file):
             continue
         if item.migration is None or _migration_matches(item.migration, where, files, evidence):
             return item

@@ -21,11 +21,12 @@ from .base import Rule
 from .failing import check_of_history
 
 _ADVICE = "Restore the file as it was applied, and put the change into a new migration."
+_ACCEPTED = "it stays as it was applied: what the file says now is not run"
 
 RULE = Rule(
     "migration-edited",
     Severity.BLOCK,
     "a migration was changed after it was applied",
-    check_of_history("migration-edited", "edited", _ADVICE),
+    check_of_history("migration-edited", "edited", _ADVICE, _ACCEPTED),
     "0007_tidy",
 )

@@ -21,11 +21,12 @@ from .base import Rule
 from .failing import check_of_history
 
 _ADVICE = "Give it the next free number."
+_ACCEPTED = "it is applied as pending, after the newer ones"
 
 RULE = Rule(
     "migration-late",
     Severity.BLOCK,
     "a pending migration sorts before one that was applied",
-    check_of_history("migration-late", "late", _ADVICE),
+    check_of_history("migration-late", "late", _ADVICE, _ACCEPTED),
     "0007_tidy",
 )

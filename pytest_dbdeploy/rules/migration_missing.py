@@ -21,11 +21,12 @@ from .base import Rule
 from .failing import check_of_history
 
 _ADVICE = "Bring it back, or deploy from the branch that has it."
+_ACCEPTED = "the deployment goes on without it"
 
 RULE = Rule(
     "migration-missing",
     Severity.BLOCK,
     "a migration that was applied is not there",
-    check_of_history("migration-missing", "missing", _ADVICE),
+    check_of_history("migration-missing", "missing", _ADVICE, _ACCEPTED),
     "0007_tidy",
 )

@@ -9,18 +9,20 @@ import importlib
 import sys
 from pathlib import Path
 
-from .base import Rule
+from .base import NOT_IN_A_FILE, Rule
 from .registry import find_rules
 
-_PASS = """## To let it pass
-
-In the migration itself, anywhere in the file:
+_COMMENT = """In the migration itself, anywhere in the file:
 
 ```sql
 -- dbdeploy: allow {rule} {example} (why)
 ```
 
-or in `dbdeploy.yaml`:
+or in"""
+
+_PASS = """## To let it pass
+
+{where} `dbdeploy.yaml`:
 
 ```yaml
 acknowledge:
@@ -42,7 +44,9 @@ def page(rule: Rule) -> str:
     module = importlib.import_module(f"{__package__}.{rule.name.replace('-', '_')}")
     first, _, rest = (module.__doc__ or "").strip().partition("\n\n")
     other = "warn" if rule.default == "block" else "block"
-    end = _PASS.format(rule=rule.name, example=rule.example.replace(", ", ","), other=other)
+    example = rule.example.replace(", ", ",")
+    where = "In" if rule.name in NOT_IN_A_FILE else _COMMENT.format(rule=rule.name, example=example)
+    end = _PASS.format(where=where, rule=rule.name, example=example, other=other)
     return f"# {rule.name}\n\n{first} Default: `{rule.default}`.\n\n{rest}\n\n{end}"
 
 

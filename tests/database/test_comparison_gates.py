@@ -151,6 +151,20 @@ def test_several_findings_are_told_on_the_first_line(rehearse):
     )
 
 
+def test_rows_that_a_trigger_adds_fail_the_gate_that_warns_alone(rehearse):
+    added = ran("update orders set id = id", tag="UPDATE 2", rows={"public.users": RowCounts(inserted=2)})
+    found = rehearse("select 1", evidence=(added,))
+    module = gate("sandbox/test_rules")
+    text = failure(module.test_blocking_rules_find_nothing_to_warn_of, found.checks())
+    assert "2 rows added to public.users, written by a trigger" in text
+    module.test_rule("rows-changed-unexpectedly", found.checks())
+    (mark,) = module.test_blocking_rules_find_nothing_to_warn_of.pytestmark
+    assert mark.kwargs == {"severity": "warn"}
+    warned = rehearse("select 1", evidence=(added,), policy={"rows-changed-unexpectedly": "warn"})
+    assert "2 rows" in failure(module.test_rule, "rows-changed-unexpectedly", warned.checks())
+    module.test_blocking_rules_find_nothing_to_warn_of(warned.checks())
+
+
 def test_an_acknowledged_column_passes(rehearse):
     comment = "-- dbdeploy: allow column-removed public.users.legacy (unused)"
     found = rehearse("alter table users drop column legacy", files={"migrations/0002_more.sql": comment})

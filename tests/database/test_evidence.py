@@ -221,6 +221,47 @@ def test_at_most_twenty_keys_are_given(run):
     assert (failed.error.violating_rows, len(failed.violation.keys)) == (100, 20)
 
 
+DEFERRED = """
+update t set p_id = 1; commit;
+alter table t add constraint f foreign key (p_id) references p deferrable initially deferred;
+alter table t add constraint u unique (c) deferrable initially deferred;
+alter table t add constraint x exclude using gist ((int4range(id, id + 1)) with &&) where (a < 9) deferrable initially deferred;
+commit;
+"""
+# statements; the one at fault, SQLSTATE, rows and first key
+AT_THE_COMMIT = {
+    "foreign key": ("update t set b = 'z'; update t set p_id = 90 + id where id > 7; update t set b = 'y'", 1, "23503", 3, "id=8"),
+    "a referenced row that goes": ("update t set p_id = 10; delete from p where id = 10; update t set b = 'y' where id = 1", 1, "23503", 10, "id=1"),
+    "unique": ("alter table t alter c drop identity; update t set c = 7 where id > 6; update t set b = 'y'", 1, "23505", 4, "id=7"),
+    "exclusion, an expression and a condition": ("update t set a = 9 where id = 4; insert into t (id, a) select -1, 1 where false; alter table t drop constraint t_pkey; update t set id = 5 where id in (4, 6)", 3, "23P01", 2, "row"),
+    "asked for in the middle": ("update t set p_id = 90 where id = 1; set constraints all immediate; update t set b = 'y'", 1, "23503", 1, "id=1"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", AT_THE_COMMIT)
+def test_a_deferred_constraint_that_fails_says_how_many_rows_which_and_by_what_statement(run, name):
+    script, index, sqlstate, count, first = AT_THE_COMMIT[name]
+    found = run(DEFERRED, script)
+    at_fault = [e for e in found.evidence if e.migration == "m1" and e.error]
+    assert [(e.statement, e.error.sqlstate) for e in at_fault] == [(script.split("; ")[index], sqlstate)]
+    (failed,) = at_fault
+    assert ("the commit of m1: " in failed.error.message) == (name != "asked for in the middle")
+    assert (failed.violation.relation, failed.error.violating_rows) == ("public.t", count)
+    assert failed.violation.keys[0].startswith(first)
+    assert len(failed.violation.keys) == count
+    assert found.error is not None
+
+
+def test_what_fails_at_the_commit_for_another_reason_is_the_last_statements_error(run):
+    script = """
+    create function f() returns trigger language plpgsql as $$ begin raise 'not like this'; end $$;
+    create constraint trigger g after insert on p deferrable initially deferred for each row execute function f();
+    insert into p values (11); select 1"""
+    *_, insert, last = run(script).evidence
+    assert (insert.error, last.error.sqlstate, last.error.violating_rows) == (None, "P0001", None)
+    assert last.tag == "SELECT 1"
+
+
 # -- looking changes nothing
 
 
@@ -266,7 +307,8 @@ def test_settings_sequences_and_transaction_ids_are_as_without_looking(run, data
 def test_a_read_only_transaction_has_no_transaction_id(run, database):
     found = run("set transaction read only; select id from t")
     assert "read-only" in found.error, "the history row cannot be written, all else went well"
-    assert found.evidence[-1].error is None
+    assert found.evidence[-1].tag == "SELECT 10"
+    assert found.evidence[-1].error.message.startswith("the history row of m0: "), "or the gate would pass"
 
 
 def test_a_migration_that_changes_its_role_is_still_measured(run, database):

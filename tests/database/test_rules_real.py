@@ -33,6 +33,9 @@ create function f() returns bigint language sql as 'select count(*) from t where
 create function g() returns int language sql as 'select 1'; revoke execute on function g() from public;
 create function tf() returns trigger language plpgsql as 'begin return new; end';
 create trigger tr before insert on t for each row execute function tf();
+create table audit (id int, v text);
+create function log() returns trigger language plpgsql as 'begin insert into public.audit values (new.id, old.v); return new; end';
+create trigger audited after update on p for each row execute function log();
 create table guarded (id int); alter table guarded enable row level security; create policy y on guarded using (true);
 create table parts (id int, k int) partition by list (k);
 create table parts_1 partition of parts for values in (1); create table parts_rest partition of parts default;
@@ -223,6 +226,7 @@ WARNED = {
         ("scanned-under-lock", "public.t"),
     },
     "reindex index t_a": {("index-rebuilt", "public.t_a"), ("scanned-under-lock", "public.t")},
+    "update p set v = 'y' where id < 4": {("rows-changed-unexpectedly", "public.audit")},
     "select setval('child_id_seq', 1500000000)": {("int4-key-headroom", "public.child.id")},
 }  # fmt: skip
 
@@ -249,6 +253,7 @@ HARMLESS = [
     "create function h(x int) returns int language sql as 'select x'",
     "update t set c = 'y' where id = 1",
     "insert into p values (1000, 'x')",
+    "update v set a = a + 1 where id = 1; update v set a = a + 1 where id = 2; insert into v values (1000, 1); delete from v where id = 1000",
     "create view w as select * from t; drop view w",
     "comment on table t is 'x'",
     "alter table p rename to parent; create view p as select * from parent",
@@ -322,6 +327,17 @@ def test_many_written_rows_are_told(judged, postgres17):
     findings = judged(postgres17, "update t set c = 'y'", lock_rows=99)
     assert found(findings, "warn") == {("many-rows-written", "public.t")}
     assert "100 updated rows" in findings[0].message
+
+
+def test_rows_that_triggers_add_are_one_warning_a_table_with_their_number_and_place(judged, postgres17):
+    findings = judged(
+        postgres17, "select 1;\nupdate p set v = 'y' where id < 4;\nupdate p set v = 'z' where id < 3;"
+    )
+    (finding,) = [f for f in findings if f.rule == "rows-changed-unexpectedly"]
+    assert (finding.object, finding.place, finding.severity) == ("public.audit", "m0.sql:2", "warn")
+    assert "5 rows added to public.audit, written by a trigger" in finding.message
+    ignored = judged(postgres17, "update p set v = 'y'", policy={"rows-changed-unexpectedly": "ignore"})
+    assert "rows-changed-unexpectedly" not in {f.rule for f in ignored}
 
 
 def test_a_rename_is_one_change(judged, postgres17):

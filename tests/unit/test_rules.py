@@ -496,5 +496,18 @@ def test_privileges_that_are_lost_and_gained_are_told_apart(kind, before, after,
 def test_problems_of_the_history_are_findings(kind):
     problem = Fact("0003_x", f"0003_x is {kind}", "0003_x", "do this")
     (finding,) = evaluate(f"migration-{kind}", facts=Facts(history=((kind, problem),)))
-    assert (finding.object, finding.message) == ("0003_x", f"0003_x is {kind}")
+    assert (finding.object, finding.migration) == ("0003_x", "0003_x")
+    assert finding.message.startswith(f"0003_x is {kind}; once accepted, ")
     assert finding.hint.startswith("do this")
+    assert ("-- dbdeploy: allow" in finding.hint) == (kind == "late")
+
+
+@pytest.mark.parametrize("kind", ["edited", "late", "missing"])
+@pytest.mark.parametrize(("migration", "counts"), [("0003_*", True), ("0004_*", False), (None, True)])
+def test_problems_of_the_history_are_acknowledged_by_their_migration_whatever_was_rehearsed(
+    kind, migration, counts
+):
+    problem = Fact("0003_x", f"0003_x is {kind}", "0003_x", "do this")
+    seen = Seen(evidence=(ran("select 1"),), facts=Facts(history=((kind, problem),)))
+    entry = Acknowledged(f"migration-{kind}", "0003_*", migration, "known")
+    assert [f.acknowledged for f in findings_of(seen, {}, [entry]).findings] == [counts]

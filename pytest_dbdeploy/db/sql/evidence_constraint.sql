@@ -7,8 +7,10 @@ with t as (
     select a.attrelid, a.attnum, a.attname from pg_catalog.pg_attribute a
 )
 select k.contype::text,
-       array(select m.attname::text from unnest(k.conkey) with ordinality u(number, place)
-             join names m on m.attrelid = k.conrelid and m.attnum = u.number order by u.place),
+       case k.contype when 'x' then array(
+           select pg_catalog.pg_get_indexdef(k.conindid, place, true) from generate_series(1, cardinality(k.conexclop)) place
+       ) else array(select m.attname::text from unnest(k.conkey) with ordinality u(number, place)
+             join names m on m.attrelid = k.conrelid and m.attnum = u.number order by u.place) end,
        (select array[n.nspname::text, f.relname::text] from pg_catalog.pg_class f
         join pg_catalog.pg_namespace n on n.oid = f.relnamespace where f.oid = k.confrelid),
        array(select m.attname::text from unnest(k.confkey) with ordinality u(number, place)
@@ -17,7 +19,7 @@ select k.contype::text,
        array(select pg_catalog.format('operator(%%I.%%s)', n.nspname, o.oprname) from unnest(k.conexclop) with ordinality u(number, place)
              join pg_catalog.pg_operator o on o.oid = u.number
              join pg_catalog.pg_namespace n on n.oid = o.oprnamespace order by u.place),
-       null::text
+       (select pg_catalog.pg_get_expr(i.indpred, i.indrelid) from pg_catalog.pg_index i where i.indexrelid = k.conindid)
 from pg_catalog.pg_constraint k join t on t.oid = k.conrelid
 where k.conname = %(name)s and k.contype in ('c', 'f', 'x')
 union all
