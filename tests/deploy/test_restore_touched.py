@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import threading
 
@@ -102,14 +103,7 @@ def test_only_the_touched_table_is_restored_while_others_are_written_to(shop):
     rollback = result.report["rollback"]
     assert (rollback["strategy"], rollback["rehearsed"], rollback["verified"]) == ("restore", True, True)
     assert rollback["rowsWrittenSinceBackup"] == {"count": 7, "exact": True, "tables": {"public.users": 7}}
-    tools = tools_for(17)
-    kept = subprocess.run(
-        [tools.path("pg_restore"), "--data-only", "-f", "-", result.folder / "failed.dump"],
-        env=shop.environ(**tools.environ()),
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
+    kept = replaced(shop, result)
     assert all(f"{i}\tnew" in kept for i in range(1001, 1008))
     assert "visits" not in kept
     assert result.json("rollback-state.json")["touched"]["objects"] == [
@@ -118,6 +112,43 @@ def test_only_the_touched_table_is_restored_while_others_are_written_to(shop):
     assert shop.states()[result.id] == "rolled_back"
     shop.write("gates/postdeploy/test_it.py", "")
     assert shop.deploy().ended == (0, "deployed"), "the way is free"
+
+
+def test_every_row_that_a_user_was_told_is_committed_is_in_the_target_or_counted_and_in_the_dump(shop):
+    shop.migration("0002_engine", "alter table searches add engine text;\n")
+    gone_wrong(shop)
+    with Writers(shop.url, ["searches", "visits"]) as writers:
+        result = shop.deploy()
+    assert result.ended == (11, "rolled_back")
+    written = result.report["rollback"]["rowsWrittenSinceBackup"]
+    assert written["exact"] is True
+    assert list(written["tables"]) == ["public.searches"]
+    ((left,),) = shop.sql("select count(*) from searches")
+    assert written["count"] > 0
+    assert writers.written["searches"] == written["count"] + left
+    assert replaced(shop, result).count("by a user") == writers.written["searches"] - (
+        left - before_backup(result)
+    )
+    assert shop.sql("select count(*) from visits") == [(writers.written["visits"],)]
+
+
+def before_backup(result):
+    """Rows of ``searches`` in the backup, as the journal has them."""
+    lines = (result.folder / "journal.jsonl").read_text().splitlines()
+    (event,) = [json.loads(line) for line in lines if '"event":"backup"' in line.replace(": ", ":")]
+    return event["rows"]["public.searches"]
+
+
+def replaced(project, result):
+    """The rows in failed.dump."""
+    tools = tools_for(17)
+    return subprocess.run(
+        [tools.path("pg_restore"), "--data-only", "-f", "-", result.folder / "failed.dump"],
+        env=project.environ(**tools.environ()),
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
 
 
 def test_rows_that_a_rollback_would_lose_stop_it_before_harm_and_a_person_may_go_on(shop):
