@@ -367,11 +367,6 @@ class Arena:
         names = {name for query in queries for (name,) in self.sql(query)}
         return {n for n in names if "dbdeploy" in n or "hub" in n}
 
-    def report_says(self, result):
-        """What the report claims of the target."""
-        (line,) = [text for text in result.report["whatStandsWhere"] if text.startswith("target")]
-        return line
-
 
 class Place:
     """A server of its own on the disk, which may be killed and started again, behind a proxy that may be cut."""
