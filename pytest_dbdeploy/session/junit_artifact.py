@@ -48,7 +48,9 @@ class ArtifactsXML(LogXML):
             self._release(key)
         try:
             super().pytest_sessionfinish()
-        except OSError as error:  # a full disk: what was decided stands all the same, and so does the exit status
+        except (
+            OSError
+        ) as error:  # a full disk: what was decided stands all the same, and so does the exit status
             sys.stderr.write(f"dbdeploy: {self.logfile} cannot be written: {error.strerror or error}\n")
 
     def pytest_terminal_summary(self) -> None:  # type: ignore[override]  # pluggy passes what is named
