@@ -51,10 +51,13 @@ def open_folder() -> Iterator[Path]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """``DBDEPLOY_TEST_SLOW_SHARE=8`` with ``-m slow``: every eighth of the slow tests, always the same ones."""
+    """``DBDEPLOY_TEST_SLOW_SHARE=8`` with ``-m slow``: an eighth of the slow tests; ``DBDEPLOY_TEST_SLOW_TURN``, any number: which."""
     share = int(os.environ.get("DBDEPLOY_TEST_SLOW_SHARE", "1"))
+    turn = int(os.environ.get("DBDEPLOY_TEST_SLOW_TURN", "0")) % share
     left_out = [
-        item for item in items if item.get_closest_marker("slow") and zlib.crc32(item.nodeid.encode()) % share
+        item
+        for item in items
+        if item.get_closest_marker("slow") and zlib.crc32(item.nodeid.encode()) % share != turn
     ]
     if left_out:
         config.hook.pytest_deselected(items=left_out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -75,10 +76,11 @@ class Applying:
         migrations = {m.name: m for m in self.plan.migrations}
         builds = not unit.transactional and waits_for_others(migrations, unit)
         invalid = invalid_indexes(self.conn) if builds else {}
+        attempts = itertools.count()
         self.workspace.journal.append("unit-started", unit=number, of=of, transactional=unit.transactional)
 
         def run() -> None:
-            if builds:
+            if next(attempts) and builds:
                 self._drop_what_is_left(unit.statements[0], invalid)
             self._run_unit(unit, migrations, number, last=number == of)
 

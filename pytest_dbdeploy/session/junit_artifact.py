@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, cast
 from xml.etree import ElementTree
 
@@ -45,7 +46,12 @@ class ArtifactsXML(LogXML):
     def pytest_sessionfinish(self) -> None:
         for key in list(self._held):  # the session died in these
             self._release(key)
-        super().pytest_sessionfinish()
+        try:
+            super().pytest_sessionfinish()
+        except (
+            OSError
+        ) as error:  # a full disk: what was decided stands all the same, and so does the exit status
+            sys.stderr.write(f"dbdeploy: {self.logfile} cannot be written: {error.strerror or error}\n")
 
     def pytest_terminal_summary(self) -> None:  # type: ignore[override]  # pluggy passes what is named
         """Where the artifacts are is said elsewhere."""

@@ -386,7 +386,7 @@ def pytest_terminal_summary(terminalreporter):
     """How many points of the fault matrix survived."""
     reports = [
         r
-        for name in ("passed", "failed")
+        for name in ("passed", "failed", "xfailed")
         for r in terminalreporter.stats.get(name, ())
         if "test_fault_matrix" in r.nodeid
     ]
