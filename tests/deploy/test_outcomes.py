@@ -56,7 +56,7 @@ def test_a_failing_gate_before_the_deploy_aborts_and_after_it_rolls_back(deploye
     assert back.junit()["dbdeploy", "rollback"] == "passed"
     rollback = back.report["rollback"]
     assert (rollback["strategy"], rollback["performed"], rollback["verified"], rollback["rehearsed"]) == (
-        "restore",
+        "undo",
         True,
         True,
         True,
