@@ -114,7 +114,10 @@ def test_rows_that_users_write_meanwhile_are_counted_and_dumped_before_a_restore
 
 def test_where_writes_may_not_be_lost_the_rollback_stops_before_harm(deployed):
     deployed.migration("0002_change", "alter table users add phone text;")
-    deployed.write("dbdeploy.yaml", "environments: {dev: {}}\nrollback: {strategies: [restore], if_restore_loses_writes: stop}\n")
+    deployed.write(
+        "dbdeploy.yaml",
+        "environments: {dev: {}}\nrollback: {strategies: [restore], if_restore_loses_writes: stop}\n",
+    )
     result = deployed.deploy()
     deployed.sql("insert into orders values (500, 1, 1)")
     back = deployed.run(f"--dbdeploy-rollback={result.id}")

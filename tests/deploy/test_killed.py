@@ -34,7 +34,10 @@ class Point:
     def __init__(self, project, workers):
         self.project = project
         self.ready, self.go = project.root / "ready", project.root / "go"
-        project.write("dbdeploy.yaml", "environments: {dev: {}}\ntimeouts: {lock: 60s}\nrollback: {strategies: [restore]}\n")
+        project.write(
+            "dbdeploy.yaml",
+            "environments: {dev: {}}\ntimeouts: {lock: 60s}\nrollback: {strategies: [restore]}\n",
+        )
         self.arguments = ["--dbdeploy-env=dev", "-n", workers]
         self.run = None
         self.lock = None
