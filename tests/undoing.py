@@ -7,6 +7,7 @@ import secrets
 
 from psycopg import sql
 
+from pytest_dbdeploy.actions.apply import run_unit
 from pytest_dbdeploy.actions.dump import dump
 from pytest_dbdeploy.actions.toc import parse, reader_for
 from pytest_dbdeploy.compare.snapshot import read_identities, read_snapshot
@@ -16,7 +17,11 @@ from pytest_dbdeploy.db.tools import tools_for
 from pytest_dbdeploy.errors import ToolError
 from pytest_dbdeploy.model import Migration
 from pytest_dbdeploy.rehearsal import rehearse
-from pytest_dbdeploy.undo.proof import Prover, Rehearsed, RowsChange
+from pytest_dbdeploy.undo import store
+from pytest_dbdeploy.undo.carrying import Carrying
+from pytest_dbdeploy.undo.keeping import Keeper
+from pytest_dbdeploy.undo.proof import Prover, Rehearsed
+from pytest_dbdeploy.undo.row_proof import RowsChange
 from pytest_dbdeploy.units import initial_units
 
 OWN = ("dbdeploy", "dbdeploy_undo")
@@ -103,3 +108,26 @@ def prove(*arguments, **more):
         return _prove(*arguments, **more)
     except RowsChange as found:
         return _prove(*arguments, **more, changed_rows=found.tables)
+
+
+def deployed(server, before, migration, undo):
+    """A copy of ``before`` to which the plan was deployed as a target is."""
+    url = copy_of(server, before)
+    migrations, (unit,) = plan(migration)
+    keeper = Keeper(undo.keeps)
+
+    def committing():
+        keeper.committing()
+        store.write(conn, undo, complete=True)
+
+    with connect(url, purpose="test", autocommit=True) as conn:
+        run_unit(conn, unit, migrations, NoHistory(), keeper, before_commit=committing)
+    return url
+
+
+def carrying(conn, **more):
+    """The undo that this database holds."""
+    stored = store.load(conn, ID)
+    return Carrying(
+        stored.undo, stored.xids, OWN, lambda conn: None, lambda conn: store.forget(conn, [ID]), **more
+    )

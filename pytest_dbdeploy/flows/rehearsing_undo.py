@@ -17,7 +17,8 @@ from ..model import Level, LogPhase, Plan
 from ..rehearsal import Rehearsal
 from ..sandboxes.base import Sandbox
 from ..undo.altering import CannotUndo
-from ..undo.proof import Proof, Prover, Rehearsed, RowsChange
+from ..undo.proof import Proof, Prover, Rehearsed
+from ..undo.row_proof import RowsChange
 from ..units import initial_units
 from .workspace import Workspace, error_text
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psycopg
-from psycopg import sql
 
 from ..actions.apply import run_unit
 from ..actions.process import first_lines, output, tool_environment
@@ -18,7 +17,6 @@ from ..compare.diff import differences
 from ..compare.names import parent_name, split_name
 from ..compare.relations import Catalogue, Relation, read_catalogue
 from ..compare.renames import Identities
-from ..compare.rows import PINNED
 from ..compare.snapshot import Snapshot, read_identities, read_snapshot
 from ..db.splitter import scan
 from ..db.sql import query
@@ -35,6 +33,7 @@ from .filler import Filler, Written
 from .keeping import Keeper, Keeping, keeping, with_cost
 from .model import Touched, Undo
 from .renaming import Renames, renames
+from .row_proof import RowProof
 
 Connection = psycopg.Connection[Any]
 
@@ -60,14 +59,6 @@ class Rehearsed:
     dump: Path
     entries: Sequence[Entry]
     tools: Tools
-
-
-class RowsChange(CannotUndo):
-    """The migrations change rows of tables that stay; what they were was not kept aside."""
-
-    def __init__(self, tables: Sequence[str]) -> None:
-        super().__init__(f"the rows of {', '.join(tables)} would not be what they were")
-        self.tables = tuple(tables)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +125,13 @@ class Prover:
         undo = self._derived(undo, kept, start)
         stored = store.load(self.copy, undo.deployment)
         assert stored is not None
-        theirs = self._rows_of(written)
+        rows = RowProof(
+            self.original,
+            self.copy,
+            [relations.relations[name] for name in self._touched_tables(relations)],
+            written,
+            self.found.after,
+        )
         done = Carrying(
             undo,
             stored.xids,
@@ -142,7 +139,7 @@ class Prover:
             lambda conn: self.layout.forget(conn, undo.migrations),
             patience=10.0,
         ).run(self.copy)
-        self._check_rows(relations, written, theirs)
+        rows.check()
         self._check_asides(written, done)
         self._check_positions()
         return Proof(
@@ -336,47 +333,6 @@ class Prover:
 
     # -- is all as it was? -----------------------------------------------------------------------------------------
 
-    def _rows_of(self, written: Sequence[Written]) -> dict[str, dict[str, Any]]:
-        """The written rows as they are now, by table and key."""
-        return {one.table: self._rows(self.copy, one) for one in written if one.keys and one.key}
-
-    def _rows(self, conn: Connection, one: Written) -> dict[str, Any]:
-        statement = sql.SQL("select {}, to_jsonb(t) from {} t where {} = any(%s)").format(
-            _key(one.key), sql.Identifier(*split_name(one.table)), _key(one.key)
-        )
-        return dict(conn.execute(statement, [list(one.keys)]).fetchall())
-
-    def _check_rows(
-        self, relations: Catalogue, written: Sequence[Written], theirs: Mapping[str, Mapping[str, Any]]
-    ) -> None:
-        by_table = {one.table: one for one in written if one.key}
-        changed = []
-        for name in self._touched_tables(relations):
-            relation, one = relations.relations[name], by_table.get(name)
-            if relation.kind not in ("r", "p"):
-                continue
-            if one is not None and one.key not in relation.keys:
-                raise CannotUndo(f"table {name} has another key than before: its rows cannot be compared")
-            if _digest(self.original, relation, one) != _digest(self.copy, relation, one):
-                changed.append(name)
-            elif one is not None and name in theirs:
-                self._check_writes(relation, one, theirs[name])
-        if changed:
-            raise RowsChange(changed)
-
-    def _check_writes(self, relation: Relation, one: Written, theirs: Mapping[str, Any]) -> None:
-        now, was = self._rows(self.copy, one), self._rows(self.original, one)
-        columns = {c.name: c.type for c in relation.columns}
-        same = {
-            split_name(name)[-1]
-            for name, properties in self.found.after.objects["column"].items()
-            if parent_name(name) == one.table and columns.get(split_name(name)[-1]) == properties["type"]
-        }
-        for key in {*now, *theirs}:
-            old, new, original = theirs.get(key), now.get(key), was.get(key)
-            if old is None or new is None or not _kept(same, old, new, original, one.changed.get(key, ())):
-                raise CannotUndo(f"a row of {one.table} that was written meanwhile would be lost or changed")
-
     def _check_asides(self, written: Sequence[Written], done: Undone) -> None:
         tables = {c.object for c in self.changes if c.kind == "table" and c.change is ChangeType.ADDED}
         for one in written:
@@ -400,48 +356,12 @@ class Prover:
             return read_catalogue(conn, self.own_schemas)
 
 
-def _kept(columns: Collection[str], old: Any, new: Any, original: Any, changed: Collection[str]) -> bool:
-    """Whether a row has what users wrote (``old``, ``changed``: the columns), and else that or what it had before the deployment."""
-    return all(
-        new[name] == old[name]
-        or (name not in changed and original is not None and new[name] == original[name])
-        for name in columns
-        if name in old
-    )
-
-
 def _is_setting(statement: str) -> bool:
     """What pg_restore begins with; where tables are stored is not of that kind."""
     text = statement.lstrip().lower()
     return (text.startswith("set ") and not text.startswith("set default_table")) or text.startswith(
         "select pg_catalog.set_config("
     )
-
-
-def _key(columns: Sequence[str]) -> sql.Composable:
-    return sql.SQL("jsonb_build_array({})::text").format(sql.SQL(", ").join(map(sql.Identifier, columns)))
-
-
-def _digest(conn: Connection, relation: Relation, written: Written | None) -> tuple[int, str]:
-    """Number and digest of the rows that were not written meanwhile."""
-    columns = sorted(column.name for column in relation.columns)
-    row = sql.SQL("row({})::text").format(
-        sql.SQL(", ").join(sql.SQL("t.{}").format(sql.Identifier(name)) for name in columns)
-    )
-    statement = sql.SQL(
-        "select count(*), coalesce(sum(hashtextextended({row}, 0)), 0)::text || '/' || coalesce(sum(hashtextextended({row}, 1)), 0)::text"
-        " from {table} t"
-    ).format(row=row, table=sql.Identifier(*split_name(relation.name)))
-    parameters: list[Any] = []
-    if written is not None and written.keys:
-        statement += sql.SQL(" where {} <> all(%s)").format(_key(written.key))
-        parameters = [list(written.keys)]
-    with conn.transaction():
-        for setting in PINNED.split(";"):
-            conn.execute(setting)
-        found = conn.execute(statement, parameters).fetchone()
-    assert found is not None
-    return found[0], found[1]
 
 
 def _named(changes: Sequence[Change]) -> str:

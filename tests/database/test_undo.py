@@ -3,11 +3,14 @@
 import re
 import subprocess
 
+import psycopg
 import pytest
 
+from pytest_dbdeploy.compare.snapshot import read_snapshot
 from pytest_dbdeploy.db.tools import tools_for
 from pytest_dbdeploy.undo.altering import CannotUndo
-from tests.undoing import database, prove
+from pytest_dbdeploy.undo.carrying import UndoFailed
+from tests.undoing import OWN, carrying, database, deployed, prove
 
 BEFORE = """
 create schema app;
@@ -191,3 +194,69 @@ def test_what_cannot_be_taken_back_is_named(postgres17, before17, why, tmp_path)
 def test_more_than_may_be_kept_aside_is_no_undo(postgres17, before17, tmp_path):
     with pytest.raises(CannotUndo, match="keep_aside_max"):
         prove(postgres17, before17, CHANGES["a removed column"], tmp_path, keep_aside_max=0)
+
+
+@pytest.fixture(scope="module")
+def undos():
+    return {}
+
+
+@pytest.fixture
+def target(postgres17, before17, undos, tmp_path):
+    """A database to which a change of rows and columns was deployed, with its undo."""
+    change = "update orders set note = note || '!', total = total + 1; alter table orders add more text; alter table users drop legacy"
+    if not undos:
+        undos[17] = prove(postgres17, before17, change, tmp_path)[0].undo
+    with psycopg.connect(deployed(postgres17, before17, change, undos[17]).reveal(), autocommit=True) as conn:
+        yield conn
+
+
+def test_an_undo_keeps_each_value_that_users_changed_since(target, before17):
+    target.execute("update orders set note = 'theirs' where id = 7")
+    target.execute("update orders set more = 'wrote' where id = 8")
+    target.execute("delete from orders where id = 9")
+    target.execute("insert into orders (id, user_id, total, note, more) values (500, 1, 5, 'new', 'x')")
+    done = carrying(target).run(target)
+    assert done.aside == {"public.orders": 2}
+    rows = target.execute(
+        "select id, total, note from orders where id in (6, 7, 8, 9, 500) order by id"
+    ).fetchall()
+    assert [(i, float(total), note) for i, total, note in rows] == [
+        (6, 7.5, "note 6"),
+        (7, 8.75, "theirs"),
+        (8, 10.0, "note 8"),
+        (500, 5.0, "new"),
+    ]
+    assert target.execute("select count(*) from users where legacy = 'legacy ' || id").fetchone() == (50,)
+
+
+def test_an_undo_gives_way_to_writers_and_tries_again_until_it_holds(target):
+    with psycopg.connect(target.info.dsn, password=target.info.password) as writer:
+        writer.execute("update orders set note = 'held' where id = 1")
+        attempts = []
+
+        def on_retry(text):
+            attempts.append(text)
+            if len(attempts) == 2:
+                writer.commit()
+
+        carrying(target, lock_timeout=0.05, on_retry=on_retry).run(target)
+    assert len(attempts) == 2
+    assert target.execute("select note from orders where id = 1").fetchone() == ("held",)
+
+
+def test_an_undo_that_never_gets_its_locks_changes_nothing(target):
+    now = read_snapshot(target, exclude_schemas=OWN)
+    with psycopg.connect(target.info.dsn, password=target.info.password) as writer:
+        writer.execute("update orders set note = 'held' where id = 1")
+        with pytest.raises(UndoFailed, match="lock timeout"):
+            carrying(target, lock_timeout=0.05, patience=0.1).run(target)
+    assert read_snapshot(target, exclude_schemas=OWN).objects == now.objects
+    carrying(target).run(target)
+
+
+def test_an_undo_takes_nothing_along_that_others_made(target):
+    target.execute("create view mine as select more from orders")
+    with pytest.raises(UndoFailed, match=r"view public\.mine, which the deployment did not touch"):
+        carrying(target).run(target)
+    assert target.execute("select count(more) from mine").fetchone() == (0,)

@@ -34,7 +34,10 @@ class Point:
     def __init__(self, project, workers):
         self.project = project
         self.ready, self.go = project.root / "ready", project.root / "go"
-        project.write("dbdeploy.yaml", "environments: {dev: {}}\ntimeouts: {lock: 60s}\n")
+        project.write(
+            "dbdeploy.yaml",
+            "environments: {dev: {}}\ntimeouts: {lock: 60s}\nrollback: {strategies: [restore]}\n",
+        )
         self.arguments = ["--dbdeploy-env=dev", "-n", workers]
         self.run = None
         self.lock = None
@@ -316,6 +319,7 @@ def test_gates_of_the_team_judge_a_resumed_deployment_too(deployed):
 
 def test_a_rollback_on_request_that_is_interrupted_ends_first_and_is_2(deployed):
     deployed.migration("0002_phone", ADD_PHONE)
+    deployed.write("dbdeploy.yaml", "environments: {dev: {}}\nrollback: {strategies: [restore]}\n")
     done = deployed.deploy()
     with deployed.holding("lock table users in access share mode") as holder:
         run = deployed.start(f"--dbdeploy-rollback={done.id}")

@@ -56,7 +56,7 @@ def test_a_failing_gate_before_the_deploy_aborts_and_after_it_rolls_back(deploye
     assert back.junit()["dbdeploy", "rollback"] == "passed"
     rollback = back.report["rollback"]
     assert (rollback["strategy"], rollback["performed"], rollback["verified"], rollback["rehearsed"]) == (
-        "restore",
+        "undo",
         True,
         True,
         True,
@@ -66,6 +66,7 @@ def test_a_failing_gate_before_the_deploy_aborts_and_after_it_rolls_back(deploye
 @both
 def test_a_rollback_that_cannot_be_done_is_12_and_says_how_to_go_on(deployed, workers):
     deployed.migration("0002_phone", ADD_PHONE)
+    deployed.write("dbdeploy.yaml", "environments: {dev: {}}\nrollback: {strategies: [restore]}\n")
     aside = deployed.root / "aside"
     deployed.write(
         "gates/postdeploy/test_it.py",
