@@ -50,6 +50,7 @@ BEFORE_IT = {
     "backup": "after step-started backup",
     "deploy": "after step-started deploy",
     "restore": "after step-started rollback",
+    "undo": "after step-started rollback",
 }
 BAD_GATE = """import pathlib, time
 def test_it():
@@ -122,7 +123,7 @@ class Fault:
     """``at``: see ``fault_point``; or ``in deploy``: while that session of ours waits for a lock; or ``some time 3``, a random one.
 
     ``strike``: what is broken there. ``then``: the command after it, and ``again``: where that is killed too.
-    ``lost``: lines of the journal that never reached the disk. ``elsewhere``: the command finds no artifacts.
+    ``lost``: lines of the journal that never reached the disk. ``elsewhere``: the command finds no artifacts. ``back``: the way back.
     """
 
     at: str
@@ -135,6 +136,7 @@ class Fault:
     elsewhere: bool = False
     gate: bool = True
     loses: str = "stop"
+    back: str = "restore"
 
     def __str__(self):
         words = [
@@ -144,6 +146,7 @@ class Fault:
             self.at,
             *(["bad gate"] if not self.gate else []),
         ]
+        words += ["undo"] if self.back == "undo" else []
         words += ["discard"] if self.loses == "discard" else []
         words += [f"lost {self.lost}"] if self.lost else []
         words += ["elsewhere"] if self.elsewhere else []
@@ -196,7 +199,8 @@ class Arena:
             self.project.write("gates/postdeploy/test_it.py", BAD_GATE)
         settings = f"environments: {{dev: {{}}}}\ntimeouts: {{connect: 3s, lock: {'60s' if fault.at.startswith('in ') else '1s'}}}\n"
         self.project.write(
-            "dbdeploy.yaml", f"{settings}rollback: {{if_restore_loses_writes: {fault.loses}}}\n"
+            "dbdeploy.yaml",
+            f"{settings}rollback: {{strategies: [{fault.back}], if_restore_loses_writes: {fault.loses}}}\n",
         )
         with connect(copy, purpose="test", autocommit=True) as conn:
             for statement in PLANS[fault.plan].split(";\n")[:-1]:
@@ -243,15 +247,12 @@ class Arena:
         return run
 
     def _judge(self):
-        """Lets a gate that waits fail; where rows may be lost, the users stop before that."""
-        root = self.project.root
-        if (root / "migrated").exists() and not (root / "judge").exists():
-            if self.fault.loses == "discard":
-                self.writers.stop()
-            (root / "judge").touch()
+        """Lets a gate that waits fail."""
+        if (self.project.root / "migrated").exists():
+            (self.project.root / "judge").touch()
 
     def _stop_in(self, run, place):
-        mode = "access share" if place in ("deploy", "restore") else "access exclusive"
+        mode = "access share" if place in ("deploy", "restore", "undo") else "access exclusive"
         with self.project.holding(f"lock table users in {mode} mode"):
             os.kill(run.process.pid, signal.SIGCONT)
             run.until(lambda: self._judge() or self.project.waiting(place))
