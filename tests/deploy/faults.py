@@ -200,7 +200,7 @@ class Arena:
         settings = f"environments: {{dev: {{}}}}\ntimeouts: {{connect: 3s, lock: {'60s' if fault.at.startswith('in ') else '1s'}}}\n"
         self.project.write(
             "dbdeploy.yaml",
-            f"{settings}rollback: {{strategies: [{fault.back}], if_restore_loses_writes: {fault.loses}}}\n",
+            f"{settings}rollback: {{strategies: [{fault.back}], if_restore_loses_writes: discard}}\n",
         )
         with connect(copy, purpose="test", autocommit=True) as conn:
             for statement in PLANS[fault.plan].split(";\n")[:-1]:
@@ -295,9 +295,10 @@ class Arena:
         if strike == "server":
             self.place.start()
 
-    def let_rows_go(self):
+    def lose(self, writes):
+        """``stop`` or ``discard``, for the commands to come: with ``stop`` a gate would refuse the deployment, as users write."""
         settings = self.project.root / "dbdeploy.yaml"
-        settings.write_text(settings.read_text().replace("_writes: stop", "_writes: discard"))
+        settings.write_text(re.sub(r"_writes: \w+", f"_writes: {writes}", settings.read_text()))
 
     def go_on(self, run):
         os.kill(run.process.pid, signal.SIGCONT)

@@ -144,6 +144,7 @@ def test_a_deployment_that_loses_what_it_works_with_ends_by_itself_or_can_be_end
 def go_on(arena, fault, died):
     """What a person does next: the command, and when that stops for a person, what it says."""
     arena.no_gates()
+    arena.lose(fault.loses)
     row = arena.row(died.id)
     if row is None or row in FINISHED:
         result = arena.run(f"--dbdeploy-resume={died.id}")
@@ -160,7 +161,7 @@ def go_on(arena, fault, died):
             break
         assert arena.row(died.id) not in FINISHED
         if "a restore would lose them" in " ".join(result.output.split()):
-            arena.let_rows_go()
+            arena.lose("discard")
             command = "rollback"
         else:
             assert fault.elsewhere
