@@ -150,10 +150,12 @@ class Facts:
     names. ``parents``: partition or inheriting table -> the table it belongs to.
 
     ``traffic``: of the target; ``blockers``: tables that somebody holds in a transaction there right now. ``history``: (kind, fact).
+    ``analyzes``: the deployment analyses tables whose columns change type.
     """
 
     lock_seconds: float = 1.0
     lock_rows: int = 10_000
+    analyzes: bool = False
     rows: Mapping[str, int] = field(default_factory=dict)
     rows_after: Mapping[str, int] = field(default_factory=dict)
     made_again: frozenset[str] = frozenset()

@@ -51,6 +51,7 @@ def judge_rehearsal(
     facts = Facts(
         lock_seconds=settings.thresholds.lock_seconds,
         lock_rows=settings.thresholds.lock_rows,
+        analyzes=plan.command is None,
         rows=rows[0],
         rows_after=rows[1],
         parents=parents(before.objects.get("table", {})),

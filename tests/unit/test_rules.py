@@ -189,6 +189,15 @@ def test_a_change_of_type_whose_sql_nobody_sees_is_found_by_what_was_rewritten()
     assert finding.place == "drizzle/0007_tidy.sql:3"
 
 
+@pytest.mark.parametrize("analyzes", [True, False])
+def test_lost_statistics_are_found_where_the_deployment_does_not_analyse_the_table_itself(analyzes):
+    evidence = [ran("alter table users alter score type bigint", rewritten=("public.users",))]
+    seen = Seen([retyped("score", "integer", "bigint")], evidence, Facts(analyzes=analyzes))
+    assert [f.object for f in RULES["statistics-lost"].check(seen)] == (
+        [] if analyzes else ["public.users.score"]
+    )
+
+
 def test_nobody_is_told_to_acknowledge_what_the_server_refuses():
     error = StatementError("22003", "numeric field overflow", violating_rows=2)
     failed = ran("ALTER TABLE users ALTER score TYPE smallint", error=error)
