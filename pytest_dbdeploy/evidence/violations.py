@@ -84,6 +84,8 @@ def violations(
             count, keys = _rows(conn, table, sql.Identifier(*table), condition)
     except psycopg.Error:
         return by, error, Violation(relation) if relation else None
+    if not count:  # what the statement itself would have written: it is gone again
+        return by, error, Violation(relation)
     return by, replace(error, violating_rows=count), Violation(relation, keys)
 
 

@@ -35,8 +35,10 @@ def error_message(evidence: StatementEvidence, what: str) -> str:
     error = evidence.error
     assert error is not None
     violation = evidence.violation
-    if error.violating_rows is None or violation is None:
+    if violation is None:
         return f"{what}: {error.message}"
+    if error.violating_rows is None:
+        return f"rows of {violation.relation} {what}: {error.message}"
     keys = ""
     if violation.keys:
         more = "; ..." if error.violating_rows > len(violation.keys) else ""

@@ -4,7 +4,7 @@ import pytest
 
 from pytest_dbdeploy.db.connect import connect
 from pytest_dbdeploy.evidence.observer import Observer
-from pytest_dbdeploy.model import DroppedObject, RowCounts, StatementEvidence, TouchedObject
+from pytest_dbdeploy.model import DroppedObject, RowCounts, StatementEvidence, TouchedObject, Violation
 from tests.observing import rehearsed
 
 SCHEMA = """
@@ -213,6 +213,15 @@ def test_a_failure_on_data_says_how_many_rows_and_which(run, database, name):
     assert (failed.error.violating_rows, failed.violation.keys[0]) == (count, first)
     assert len(failed.violation.keys) == count
     assert rows(database, "select count(*), count(b) from t") == [(10, 5)]
+
+
+def test_rows_that_the_failed_statement_itself_would_have_written_are_not_counted(run):
+    reference = (
+        "update t set p_id = 1; commit; alter table t add constraint f foreign key (p_id) references p"
+    )
+    failed = run(f"{reference}; insert into t (id, p_id) values (1000, -1)").evidence[-1]
+    assert (failed.error.sqlstate, failed.violation) == ("23503", Violation("public.t"))
+    assert failed.error.violating_rows is None
 
 
 def test_at_most_twenty_keys_are_given(run):
