@@ -17,10 +17,9 @@ from ..db.state import UNDO_SCHEMA
 from ..model import Change, ChangeType, StatementEvidence, StatementRef, Unit
 from . import store
 from .altering import CannotUndo, literal
-from .model import Keep
+from .model import EXCLUSIVE, Keep
 
 Fills = dict[tuple[str, str], list[str]]
-EXCLUSIVE = "AccessExclusiveLock"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,9 @@ from ..compare.snapshot import Snapshot
 
 Properties = Mapping[str, Any] | None
 
+#: The lock of a drop, as pg_locks calls it.
+EXCLUSIVE = "AccessExclusiveLock"
+
 
 @dataclass(frozen=True, slots=True)
 class Aside:

@@ -13,7 +13,7 @@ from ..db.state import UNDO_SCHEMA
 from ..model import StatementEvidence, StatementRef, Unit
 from .altering import CannotUndo
 from .asides import THEIRS
-from .model import Keep
+from .model import EXCLUSIVE, Keep
 
 _GONE, _THEIRS = '"dbdeploy gone"', '"dbdeploy theirs"'
 
@@ -84,7 +84,7 @@ class _KeptRows:
         raise CannotUndo(f"rows of {self.table} are changed, and it has no key that stays to tell them apart")
 
     def _when(self) -> StatementRef:
-        """Right before the first statement that writes to it; all that do must be one transaction."""
+        """Before all that write to it, which must be one transaction, and before that one alters it: columns may go first."""
         writing = [
             (ref, one)
             for ref, one in self.plan.evidence
@@ -93,7 +93,14 @@ class _KeptRows:
         units = {n for n, unit in enumerate(self.plan.units) for ref, _ in writing if ref in unit.statements}
         if len(units) != 1 or not all(one.transactional for _, one in writing):
             raise CannotUndo(f"rows of {self.table} are not changed in one transaction")
-        return writing[0][0]
+        together = self.plan.units[units.pop()].statements
+        altering = [
+            (ref, one)
+            for ref, one in self.plan.evidence
+            if ref in together
+            and any(lock.relation == self.table and lock.mode == EXCLUSIVE for lock in one.locks)
+        ]
+        return min(altering[:1] + writing[:1], key=lambda found: together.index(found[0]))[0]
 
     def _same(self, one: str, other: str) -> str:
         return " AND ".join(f"{one}.{c} = {self._value(other, c)}" for c in self.key)

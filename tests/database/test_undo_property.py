@@ -4,7 +4,7 @@ import contextlib
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from pytest_dbdeploy.compare.diff import differences
@@ -113,7 +113,14 @@ def limits(examples):
     )
 
 
+DROPPED_BEFORE_ROWS_CHANGE = (
+    "create table t (id int primary key, ref int, a int); insert into t select i, i, i from generate_series(1, 9) i",
+    ["alter table t drop column a cascade", "update t set ref = null where id = 3"],
+)
+
+
 @given(case=cases())
+@example(case=DROPPED_BEFORE_ROWS_CHANGE)
 @limits(4)
 def test_an_undo_after_a_migration_is_the_identity(postgres17, tmp_path, case):
     check(postgres17, case, tmp_path)
