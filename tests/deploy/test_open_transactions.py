@@ -63,6 +63,6 @@ def test_a_connection_that_a_gate_leaks_is_named_instead_of_waited_for(deployed,
     assert result.ended == (11, "rolled_back")
     (reason,) = result.report["decision"]["reasons"]
     assert "lock timeout" in reason["message"]
-    assert "open transactions that hold locks: process" in reason["message"]
+    assert "it waited for process" in reason["message"]
     assert f"(leaky gate, role {deployed.url.user}" in reason["message"]
     whole(deployed)
