@@ -12,6 +12,7 @@ from ..actions.hub import Hub, open_hub
 from ..compare.rows import count_rows, digest_rows, user_tables
 from ..compare.snapshot import Snapshot, read_snapshot
 from ..db import search_path
+from ..db.state import UNDO_SCHEMA
 from ..db.tools import tools_for
 from ..db.url import DatabaseUrl
 from ..errors import DbDeployError, ToolError
@@ -151,7 +152,7 @@ class SandboxWork:
                 tools=tools_for(self.plan.target.major),
                 max_size=self.settings.sandbox.max_size,
                 data=self.settings.sandbox.data,
-                exclude_schemas=(),
+                exclude_schemas=(UNDO_SCHEMA,),
                 workdir=workspace.clone_folder(),
                 step=step,
             )

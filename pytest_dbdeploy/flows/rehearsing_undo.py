@@ -16,6 +16,7 @@ from ..layouts.base import HasDown, LayoutReader
 from ..model import Level, LogPhase, Plan
 from ..rehearsal import Rehearsal
 from ..sandboxes.base import Sandbox
+from ..undo import store
 from ..undo.altering import CannotUndo
 from ..undo.proof import Proof, Prover, Rehearsed
 from ..undo.row_proof import RowsChange
@@ -78,6 +79,9 @@ class UndoRehearsal:
             return "the clone has no data (sandbox.data: schema)"
         if facts is not None and not facts.can_create_schema:
             return f"role {facts.user} may not create schema dbdeploy_undo on the target"
+        with self.workspace.connect(self.target, "undo", read_only=True) as conn:
+            if not store.is_ours(conn):
+                return "schema dbdeploy_undo on the target belongs to another role"
         return None
 
     def _best(self, copied: Clone, rehearsal: Rehearsal, before: Snapshot, after: Snapshot) -> Proof:

@@ -16,6 +16,7 @@ from ..compare.diff import differences, unexpected
 from ..compare.rows import count_rows
 from ..compare.snapshot import Snapshot, read_snapshot
 from ..db.connect import Connection
+from ..db.state import UNDO_SCHEMA
 from ..db.tools import tools_for
 from ..db.url import DatabaseUrl
 from ..errors import RestoreError
@@ -133,6 +134,6 @@ def dump_replaced(
 ) -> None:
     """The state that a restore replaces: of ``tables``, or (None) of the whole database; again on each attempt. BackupError."""
     path.unlink(missing_ok=True)
-    wanted = Dump(path, tools_for(server_major), tables=tables)
+    wanted = Dump(path, tools_for(server_major), tables=tables, exclude_schemas=(UNDO_SCHEMA,))
     with consistent(url, "backup") as (conn, snapshot):
         write_dump(url, conn, snapshot, wanted, step)

@@ -17,7 +17,7 @@ from ..actions.restore_writes import Writes, rows_written_since
 from ..compare.rows import count_rows, user_tables
 from ..compare.snapshot import Snapshot, read_snapshot
 from ..db import search_path
-from ..db.state import State, StateTable, notice_our_death
+from ..db.state import UNDO_SCHEMA, State, StateTable, notice_our_death
 from ..db.tools import tools_for
 from ..db.url import DatabaseUrl
 from ..errors import DriftError, LockError
@@ -169,6 +169,7 @@ class TargetWork:
                     format="directory" if jobs > 1 else "custom",
                     jobs=jobs,
                     snapshot=exported[0],
+                    exclude_schemas=(UNDO_SCHEMA,),  # it stays in place, whatever is restored
                     step=step,
                 )
             verify(backup)

@@ -114,8 +114,19 @@ def _empty(conn: Connection) -> bool:
     return bool(row and row[0])
 
 
+def is_ours(conn: Connection) -> bool:
+    """Whether the schema is not there yet, or belongs to this role: what another role's deployments keep is none of ours."""
+    row = conn.execute(
+        "select not exists (select from pg_namespace where nspname = %s and not pg_has_role(nspowner, 'USAGE'))",
+        [UNDO_SCHEMA],
+    ).fetchone()
+    return bool(row and row[0])
+
+
 def _exists(conn: Connection) -> bool:
     row = conn.execute(
-        "select to_regclass(format('%%I.plans', %s::text)) is not null", [UNDO_SCHEMA]
+        "select exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace"
+        " where n.nspname = %s and c.relname = 'plans' and pg_has_role(n.nspowner, 'USAGE'))",
+        [UNDO_SCHEMA],
     ).fetchone()
     return bool(row and row[0])
