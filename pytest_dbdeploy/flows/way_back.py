@@ -22,15 +22,13 @@ from ..actions.restore import CommitUnknown
 from ..actions.restore_touched import NotPossible, Touched
 from ..actions.restore_writes import Writes
 from ..actions.restore_writes import rows_written_since as exact_rows_written_since
-from ..compare.diff import diff
-from ..compare.rows import count_rows, user_tables
-from ..compare.snapshot import Snapshot, read_snapshot
+from ..compare.snapshot import Snapshot
 from ..db.sql import query
 from ..db.state import State, StateTable
 from ..db.url import DatabaseUrl
 from ..errors import RestoreError, StateError
 from ..layouts.base import LayoutReader
-from ..model import Backup, Change, ChangeType, Level, LogPhase, RowsWritten
+from ..model import Backup, Level, LogPhase, RowsWritten
 from ..plan import fingerprint, read_history
 from ..reports.artifacts import JOURNAL, Artifacts
 from ..steps import Step
@@ -366,22 +364,6 @@ class _Restoring:
         return row is not None and row.state is State.ROLLED_BACK
 
 
-def verify(workspace: Workspace, url: DatabaseUrl, before: Before, layout: LayoutReader) -> Restored:
-    """Is the target what it was? Schema and history by fingerprint, and no table with fewer rows than it had."""
-    own_schemas = workspace.settings.state.own_schemas
-    with workspace.connect(url, "verify", read_only=True) as conn:
-        now = read_snapshot(conn, exclude_schemas=own_schemas)
-        history = read_history(conn, layout)
-        counts = count_rows(conn, user_tables(conn, own_schemas))
-    restored = Restored()
-    if fingerprint(now, history) != before.fingerprint:
-        restored.schema = diff(before.snapshot, now) or (_history_differs(),)
-    restored.rows = {
-        name: (rows, counts.get(name, 0)) for name, rows in before.rows.items() if counts.get(name, 0) < rows
-    }
-    return restored
-
-
 def _weigh_writes(workspace: Workspace, written: RowsWritten, *, lose_writes: bool) -> None:
     about = "" if written.exact else "about "
     tables = ", ".join(f"{name} ({about}{number})" for name, number in written.tables.items())
@@ -402,7 +384,3 @@ def _unreadable(artifacts: Artifacts, error: Exception) -> StateError:
         f"what a rollback of {artifacts.deployment_id} needs cannot be read from {artifacts.directory}: {error}",
         hint="run the command on the machine that deployed, or bring its artifacts folder here",
     )
-
-
-def _history_differs() -> Change:
-    return Change("history", ChangeType.MODIFIED, "migration history", None, None)
