@@ -12,8 +12,7 @@ from typing import Any
 from ..config.models import Environment
 from ..errors import DbDeployError
 from ..model import LogPhase
-from ..releasers import Job, Prepared, ReleaseError, Releaser, find_releasers
-from ..releasers.git import reverted
+from ..releasers import Job, Prepared, ReleaseError, Releaser, RevertedError, find_releasers
 from .workspace import Workspace, error_text
 
 CODE_FIRST = "code-first"
@@ -30,7 +29,7 @@ class Part:
 class CodeRelease:
     """The parts in the order in which they are released. ``begun``: those of which something may be there, in this session.
 
-    ``error``: why it cannot be released (conflicts, no remote), or None. ``reverted``: commits that the branch has taken back.
+    ``error``: why it cannot be released (conflicts, no remote), or None. ``reverted``: which commits the branch has taken back.
     """
 
     def __init__(self, workspace: Workspace, job: Job, parts: Sequence[Part] = (), order: str = "") -> None:
@@ -57,6 +56,8 @@ class CodeRelease:
         code = cls(workspace, job)
         try:
             code._prepare(releasers)
+        except RevertedError as error:
+            code.reverted = error_text(error)
         except DbDeployError as error:
             code.error = error_text(error)
         return code
@@ -97,7 +98,6 @@ class CodeRelease:
                 continue
             if releaser.name == "git":
                 self.old = prepared["old"]
-                self.reverted = _reverts(self.job, prepared)
                 if prepared["old"] == prepared["new"]:
                     continue
                 self.job = replace(self.job, commit=prepared["commit"], previous=prepared["old"])
@@ -177,27 +177,3 @@ def _job(workspace: Workspace, environment: Environment) -> Job:
         branch=environment.branch,
         settings=settings.release,
     )
-
-
-def _reverts(job: Job, prepared: Prepared) -> str | None:
-    """For the gate: what a merge would silently leave out, and what to type."""
-    found = reverted(job.rootdir, prepared)
-    if not found:
-        return None
-    branch, remote = prepared["branch"], prepared["remote"]
-    lines = [
-        f"{branch} on {remote} has taken back commits that are to be deployed; a merge would leave them out:"
-    ]
-    for one in found:
-        lines += [f"  {commit[:10]} {subject}" for commit, subject in one.lost[:10]]
-        lines += [f"  and {len(one.lost) - 10} more"] if len(one.lost) > 10 else []
-        lines.append(f"    by {one.revert[:10]} {one.subject}")
-    reverts = " ".join(one.revert for one in found)
-    fetch = f"git fetch {remote} {branch}"
-    lines += [
-        "to deploy them, revert the revert first:",
-        f"  {fetch} && git checkout --detach FETCH_HEAD && git revert --no-edit {reverts} && git checkout - && git merge --no-edit @{{-1}}",
-        "to leave them out, take the revert over:",
-        f"  {fetch} && git merge --no-edit FETCH_HEAD",
-    ]
-    return "\n".join(lines)

@@ -6,9 +6,9 @@ import importlib
 import pkgutil
 from collections.abc import Iterable
 
-from .base import Job, Prepared, ReleaseError, Releaser
+from .base import Job, Prepared, ReleaseError, Releaser, RevertedError
 
-__all__ = ["Job", "Prepared", "ReleaseError", "Releaser", "find_releasers"]
+__all__ = ["Job", "Prepared", "ReleaseError", "Releaser", "RevertedError", "find_releasers"]
 
 
 def find_releasers(extra: Iterable[Releaser] = ()) -> tuple[Releaser, ...]:

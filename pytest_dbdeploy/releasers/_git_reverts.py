@@ -7,7 +7,7 @@ the revert first.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from .base import ReleaseError
 
 #: Trailer of the reverts that we make: the range whose changes they take back.
 TRAILER = "Dbdeploy-Reverts"
+_MOST = 10
 _OUR_IDENTITY = ("-c", "user.name=pytest-dbdeploy", "-c", "user.email=pytest-dbdeploy@localhost")
 
 
@@ -77,7 +78,7 @@ def _message(rootdir: Path, old: str, new: str, deployment: str) -> str:
 # -- found again
 
 
-def reverted(rootdir: Path, branch_commit: str, head: str) -> tuple[Reverted, ...]:
+def find_reverted(rootdir: Path, branch_commit: str, head: str) -> tuple[Reverted, ...]:
     """Reverts on the branch that ``head`` does not know of, and that take commits of ``head`` back; newest first.
 
     A revert that was itself reverted, on either side, does not count; neither does one that ``head`` has merged: its files are as
@@ -96,6 +97,26 @@ def reverted(rootdir: Path, branch_commit: str, head: str) -> tuple[Reverted, ..
         if lost:
             found.append(Reverted(commit, subject, lost))
     return tuple(found)
+
+
+def explain(found: Sequence[Reverted], branch: str, remote: str) -> str:
+    """What a merge would silently leave out, and what to type."""
+    lines = [
+        f"{branch} on {remote} has taken back commits that are to be deployed; a merge would leave them out:"
+    ]
+    for one in found:
+        lines += [f"  {commit[:10]} {subject}" for commit, subject in one.lost[:_MOST]]
+        lines += [f"  and {len(one.lost) - _MOST} more"] if len(one.lost) > _MOST else []
+        lines.append(f"    by {one.revert[:10]} {one.subject}")
+    reverts = " ".join(one.revert for one in found)
+    fetch = f"git fetch {remote} {branch}"
+    lines += [
+        "to deploy them, revert the revert first:",
+        f"  {fetch} && git checkout --detach FETCH_HEAD && git revert --no-edit {reverts} && git checkout - && git merge --no-edit @{{-1}}",
+        "to leave them out, take the revert over:",
+        f"  {fetch} && git merge --no-edit FETCH_HEAD",
+    ]
+    return "\n".join(lines)
 
 
 def _reverts(rootdir: Path, commits: str) -> Iterator[tuple[str, str, str]]:

@@ -133,7 +133,7 @@ class Vercel:
         try:
             content = answer.json() if answer.content else {}
         except ValueError:
-            raise VercelError(f"Vercel's answer to {what} is no JSON", status=answer.status_code) from None
+            raise VercelError(f"Vercel's answer to {what} is no JSON") from None
         return content if isinstance(content, dict) else {}
 
     def _refused(self, what: str, answer: requests.Response) -> VercelError:

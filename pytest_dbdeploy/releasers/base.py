@@ -19,6 +19,10 @@ class ReleaseError(DbDeployError):
     """The code could not be merged, pushed, built or put back. The message holds no secret."""
 
 
+class RevertedError(ReleaseError):
+    """The branch has taken back what is to be released: a merge would silently leave it out."""
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """What is to be released. ``branch``: the environment's; None: its code is not released.

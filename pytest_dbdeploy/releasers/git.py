@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from ._git_command import Answer, Remote, git, hint_for_owner, masked, verdict_line
-from ._git_reverts import Reverted, commit_tree, make_revert
-from ._git_reverts import reverted as find_reverted
+from ._git_reverts import commit_tree, explain, find_reverted, make_revert
 from ._git_state import read_state
-from .base import Job, Prepared, ReleaseError
+from .base import Job, Prepared, ReleaseError, RevertedError
 
-__all__ = ["PreparedRelease", "ReleaseError", "prepare", "push", "read_state", "reverted", "undo"]
+__all__ = ["PreparedRelease", "ReleaseError", "prepare", "push", "read_state", "undo"]
 
 # By git itself, before the server is asked; and by a server that noticed only then.
 _STALE = re.compile(
@@ -102,7 +101,8 @@ def prepare(
 ) -> PreparedRelease:
     """Merges HEAD into ``branch`` as it stands on the remote, without pushing. ``strategy``: merge or fast-forward.
 
-    ReleaseError for conflicts (names the files), an unreachable remote, a missing branch, no commit, a fast-forward that is none.
+    ReleaseError for conflicts (names the files), an unreachable remote, a missing branch, no commit, a fast-forward that is none;
+    RevertedError when commits were reverted there.
     """
     head = _need(git(rootdir, "rev-parse", "--verify", "HEAD^{commit}"), "there is no commit to release").line
     there = Remote.of(rootdir, remote)
@@ -113,6 +113,8 @@ def prepare(
             hint=f"Check the environment's branch in dbdeploy.yaml, or create it: git push {there.shown} HEAD:refs/heads/{branch}",
         )
     _fetch(there, branch, head)
+    if found := find_reverted(rootdir, old, head):
+        raise RevertedError(explain(found, branch, there.shown))
     if _is_ancestor(rootdir, head, old):
         new = old
     elif strategy == "fast-forward":
@@ -125,11 +127,6 @@ def prepare(
     else:
         new = _merge(rootdir, old, head, branch, deployment)
     return PreparedRelease(rootdir, remote, branch, strategy, old, new, head, deployment)
-
-
-def reverted(rootdir: Path, prepared: Prepared) -> tuple[Reverted, ...]:
-    """Reverts on the branch that a merge of the current commit would silently follow."""
-    return find_reverted(rootdir, prepared["old"], prepared["head"])
 
 
 def push(prepared: PreparedRelease) -> None:
