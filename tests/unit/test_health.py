@@ -33,7 +33,7 @@ def serving(answer, context=None):
         with contextlib.suppress(OSError), connection:
             if context is not None:
                 connection = context.wrap_socket(connection, server_side=True)
-            requests.append(connection.recv(65536).decode())
+            requests.append(connection.recv(65536).decode("latin-1"))
             answer(connection, len(requests), ended)
 
     def run():
