@@ -243,6 +243,7 @@ class DeployFlow(EndingFlow):
                 found.changes,
                 undo,
                 self.record.rollback.rehearsed_seconds,
+                (found.before, found.after),
             )
             work.back_up(rehearsal)
             if code is not None and code.first:
