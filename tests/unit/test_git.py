@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 
+from pytest_dbdeploy.errors import DbDeployError
 from pytest_dbdeploy.releasers import RevertedError
 from pytest_dbdeploy.releasers.git import ReleaseError, prepare, push, read_state, undo
 from tests.git_server import PASSWORD, USER, serving_git
@@ -160,6 +161,13 @@ def test_without_git_there_is_a_note(repo, monkeypatch, tmp_path):
     notes = []
     assert read_state(repo, notes.append) is None
     assert "git is not installed" in notes[0]
+
+
+def test_without_git_nothing_can_be_released_and_it_is_said_why(repo, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(DbDeployError, match="git is not installed") as caught:
+        prepare(repo, "develop")
+    assert "remove the environment's branch" in caught.value.hint
 
 
 def test_a_repository_of_another_user_is_a_note_and_not_a_crash(repo):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
+from pathlib import Path
 
 import pytest
 
 from pytest_dbdeploy.config.models import Release
-from pytest_dbdeploy.releasers import Job, ReleaseError
+from pytest_dbdeploy.releasers import Job, ReleaseError, find_releasers
 from pytest_dbdeploy.releasers.vercel import RELEASER
 from tests.vercel import HOOK, TOKEN, Vercel
 
@@ -261,3 +262,9 @@ def test_a_deploy_hook_that_is_refused_is_an_error_without_its_address(vercel):
     with pytest.raises(ReleaseError, match="the deploy hook answered 404") as caught:
         RELEASER.release(one, prepared, quiet)
     assert "secretsecret" not in str(caught.value)
+
+
+def test_every_releaser_has_its_part_of_the_page():
+    page = (Path(__file__).parents[2] / "docs" / "release.md").read_text().lower()
+    for releaser in find_releasers():
+        assert f"\n## {releaser.name}\n" in page
