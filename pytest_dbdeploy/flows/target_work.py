@@ -15,7 +15,6 @@ from .. import critical
 from ..actions.dump import dump, verify
 from ..actions.restore_writes import Writes, rows_written_since
 from ..compare.rows import count_rows, user_tables
-from ..compare.snapshot import Snapshot, read_snapshot
 from ..db import search_path
 from ..db.state import UNDO_SCHEMA, State, StateTable, notice_our_death
 from ..db.tools import tools_for
@@ -23,7 +22,7 @@ from ..db.url import DatabaseUrl
 from ..errors import DriftError, LockError
 from ..layouts.base import LayoutReader
 from ..model import Backup, Change, Level, LogPhase, Plan, StatementEvidence, Unit
-from ..plan import fingerprint, read_history
+from ..plan import Schema, read_schema
 from ..steps import Step
 from ..undo import store
 from ..undo.model import Undo
@@ -93,13 +92,13 @@ class TargetWork:
             self.workspace.stack.callback(self.held.close)
             self._refuse_unfinished(self.held.conn)
             with self.workspace.connect(self.url, "drift", read_only=True) as conn:
-                snapshot, now = self._read(conn)
-            if now != self.plan.fingerprint:
+                found = self._read(conn)
+            if found.fingerprint != self.plan.fingerprint:
                 raise DriftError(
                     "the target changed between planning and deploying: its schema or migration history is not what was rehearsed",
                     hint="run the deployment again; it will be planned and rehearsed anew",
                 )
-            self.baseline = snapshot
+            self.baseline, self.parts = found.snapshot, found.parts
             step.done("held; the target is what was planned for")
 
     def _refuse_unfinished(self, lock: psycopg.Connection[Any]) -> None:
@@ -128,7 +127,11 @@ class TargetWork:
                     self.plan.environment,
                     plan_hash=self.plan.hash,
                     fingerprint_before=self.plan.fingerprint,
-                    migrations=[{"name": m.name, "checksum": m.checksum} for m in self.plan.migrations],
+                    objects_before=self.parts,
+                    migrations=[
+                        {"name": m.name, "checksum": m.checksum, "content": m.identity}
+                        for m in self.plan.migrations
+                    ],
                     git_from=git.target_commit if git else None,
                     git_to=git.commit if git else None,
                     backup=str(self.backup_path),
@@ -294,8 +297,8 @@ class TargetWork:
     def keep(self) -> None:
         """The deployment stands."""
         with self.workspace.connect(self.url, "verify", read_only=True) as conn:
-            _, after = self._read(conn)
-        self.set_state(State.KEPT, fingerprint_after=after)
+            after = self._read(conn)
+        self.set_state(State.KEPT, fingerprint_after=after.fingerprint, objects_after=after.parts)
         self.stage = Stage.ENDED
         self._forget_old_plans()
 
@@ -341,11 +344,10 @@ class TargetWork:
     def as_planned(self) -> bool:
         """Whether schema and history are those that were planned for."""
         with self.workspace.connect(self.url, "verify", read_only=True) as conn:
-            return self._read(conn)[1] == self.plan.fingerprint
+            return self._read(conn).fingerprint == self.plan.fingerprint
 
-    def _read(self, conn: psycopg.Connection[Any]) -> tuple[Snapshot, str]:
-        snapshot = read_snapshot(conn, exclude_schemas=self.settings.state.own_schemas)
-        return snapshot, fingerprint(snapshot, read_history(conn, self.layout))
+    def _read(self, conn: psycopg.Connection[Any]) -> Schema:
+        return read_schema(conn, self.layout, self.settings.state.own_schemas)
 
     def _writer(self) -> psycopg.Connection[Any]:
         return self.workspace.connect(self.url, "state", autocommit=True)
@@ -358,4 +360,4 @@ class TargetWork:
         """What a pause must not change."""
         with self.workspace.connect(self.url, "verify", read_only=True) as conn:
             row = self.table.find(conn, self.workspace.id)
-            return row and row.state, self._read(conn)[1]
+            return row and row.state, self._read(conn).fingerprint
