@@ -370,3 +370,24 @@ def test_a_file_that_was_asked_for_must_be_there(load, tmp_path):
         load(config=tmp_path / "other.yaml")
     with pytest.raises(ConfigError, match="is a folder"):
         load(config=tmp_path)
+
+
+CHAIN = "environments: {dev: {promote_from: uat}, uat: {promote_from: int}, int: {}}\n"
+CHAIN_URLS = {f"{name}_POSTGRES_URL": f"postgres://h/{name.lower()}" for name in ("DEV", "UAT", "INT")}
+
+
+def test_an_environment_is_promoted_from_the_one_before_it_in_the_chain(load):
+    assert load(CHAIN, CHAIN_URLS).promotion.database.reveal() == "postgres://h/uat"
+    assert load(CHAIN, CHAIN_URLS, action=Action(Mode.DRY_RUN, "uat")).promotion.name == "int"
+    assert load(CHAIN, CHAIN_URLS, action=Action(Mode.DEPLOY, "int")).promotion is None
+
+
+def test_the_variable_of_another_environment_is_enough_to_be_promoted_from_it(load):
+    settings = load("environments: {dev: {promote_from: uat}}\n", CHAIN_URLS)
+    assert settings.promotion.name == "uat"
+
+
+@pytest.mark.parametrize("mode", [Mode.ROLLBACK, Mode.RESUME])
+def test_a_way_back_does_not_need_the_environment_before(load, mode):
+    action = Action(mode, "dev", deployment="deploy-dev-1764000000000")
+    assert load("environments: {dev: {promote_from: gone}}\n", action=action).promotion is None
