@@ -71,7 +71,7 @@ def _summary(properties: Mapping[str, Any] | None) -> str:
     short = properties.get("definition") or properties.get("type") or ""
     if not short or "\n" in str(short):
         count = len(properties.get("columns", ()))
-        return f" ({count} columns)" if count else ""
+        return f" ({count} column{'' if count == 1 else 's'})" if count else ""
     return f": {short}"
 
 

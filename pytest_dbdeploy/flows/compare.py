@@ -152,7 +152,7 @@ class CompareFlow(CommonFlow):
         hits = sum(rule["changes"] for rule in ignored)
         if hits:
             self.record.notes.append(
-                f"compare.ignore leaves {hits} differences out or makes them smaller: see schema-comparison.json"
+                f"compare.ignore leaves out {hits} difference{'' if hits == 1 else 's'}, or a part of each: see schema-comparison.json"
             )
 
     def _warn_of_unused(self, hits: Mapping[Ignored, int]) -> None:
