@@ -9,6 +9,7 @@ from typing import Any
 from ..model import Change, ChangeType
 
 _MOST = 20
+_LONG = 60  # characters of both values, beyond which they stand below each other
 
 
 def describe(change: Change, *, before: str = "before", after: str = "after") -> str:
@@ -37,24 +38,31 @@ def describe_all(changes: Iterable[Change], *, before: str = "before", after: st
 
 
 def changed_lines(change: Change, *, before: str = "before", after: str = "after") -> dict[str, list[str]]:
-    """Property -> its lines as a unified diff, for the properties of more than one line that differ."""
+    """Property -> its lines as a unified diff, for the properties that differ and are long: of several lines, or lists, or long texts."""
     old, new = change.before, change.after
     if old is None or new is None:
         return {}
     return {
         key: _unified(old.get(key), new.get(key), before, after)
         for key in {**old, **new}
-        if _has_lines(old.get(key), new.get(key))
+        if _is_long(old.get(key), new.get(key))
     }
 
 
-def _has_lines(*values: object) -> bool:
-    return any(isinstance(value, str) and "\n" in value for value in values)
+def _is_long(old: object, new: object) -> bool:
+    """Whether a difference is easier to see with the two values below each other."""
+    values = [value for value in (old, new) if isinstance(value, (str, list))]
+    if any("\n" in value for value in values if isinstance(value, str)):
+        return True
+    return len(values) == 2 and sum(map(len, map(_value, values))) > _LONG
 
 
 def _unified(old: object, new: object, before: str, after: str) -> list[str]:
-    one, two = (str(value or "").splitlines() for value in (old, new))
-    return list(difflib.unified_diff(one, two, before, after, n=1, lineterm=""))
+    return list(difflib.unified_diff(_lines(old), _lines(new), before, after, n=1, lineterm=""))
+
+
+def _lines(value: object) -> list[str]:
+    return list(map(str, value)) if isinstance(value, list) else str(value or "").splitlines()
 
 
 def _summary(properties: Mapping[str, Any] | None) -> str:
@@ -63,20 +71,20 @@ def _summary(properties: Mapping[str, Any] | None) -> str:
     short = properties.get("definition") or properties.get("type") or ""
     if not short or "\n" in str(short):
         count = len(properties.get("columns", ()))
-        return f" ({count} columns)" if count else ""
+        return f" ({count} column{'' if count == 1 else 's'})" if count else ""
     return f": {short}"
 
 
 def _property(key: str, old: object, new: object, before: str, after: str) -> list[str]:
     name = key.replace("_", " ")
-    if _has_lines(old, new):
+    if _is_long(old, new):
         return [f"  {name}:", *(f"    {line}" for line in _unified(old, new, before, after))]
-    return [f"  {name}: {before} {_value(old)}, {after} {_value(new)}"]
+    absent = "no" if old is True or new is True else "(default)" if key.endswith("privileges") else "(none)"
+    one, two = (absent if value is None else _value(value) for value in (old, new))
+    return [f"  {name}: {before} {one}, {after} {two}"]
 
 
 def _value(value: object) -> str:
-    if value is None:
-        return "(none)"
     if isinstance(value, list):
         return "[" + ", ".join(map(str, value)) + "]"
     if isinstance(value, bool):

@@ -74,6 +74,7 @@ _ORDER = {kind: place for place, kind in enumerate(KINDS)}
 _MAKER = frozenset({"owner", "privileges"})
 
 _Key = tuple[str, str]
+Properties = Mapping[str, Any]
 
 
 def differences(before: Snapshot, after: Snapshot, *, ignore_position: bool = False) -> tuple[Change, ...]:
@@ -94,7 +95,7 @@ def differences(before: Snapshot, after: Snapshot, *, ignore_position: bool = Fa
             new.keys() - old.keys()
         )
         placed = kind in ("column", "view column") and not ignore_position
-        moved = _moved(old, new, differing) if placed else set()
+        moved = _moved(old, new, differing, _partitions(one) | _partitions(two)) if placed else set()
         for name in sorted(differing | moved):
             change = _compare(kind, name, old.get(name), new.get(name), name in moved)
             if change is not None and (kind, name) not in unknown:
@@ -158,11 +159,27 @@ def _differ(one: object, two: object) -> bool:
     return one is not two and one != two
 
 
+def _partitions(objects: Mapping[str, Mapping[str, Properties]]) -> set[str]:
+    return {
+        name
+        for kind in ("table", "foreign table")
+        for name, properties in objects.get(kind, {}).items()
+        if "partition_of" in properties
+    }
+
+
 def _moved(
-    old: Mapping[str, Mapping[str, Any]], new: Mapping[str, Mapping[str, Any]], differing: Set[str]
+    old: Mapping[str, Properties], new: Mapping[str, Properties], differing: Set[str], partitions: Set[str]
 ) -> set[str]:
-    """Columns whose rank among the columns on both sides differs."""
-    both = old.keys() & new.keys()
+    """Columns whose rank among the columns on both sides differs.
+
+    What a child has of its parents alone stands first in a clone, wherever it is in the original: no statement could place it.
+    """
+    both = {
+        name
+        for name in old.keys() & new.keys()
+        if not (old[name].get("inherited") and new[name].get("inherited")) or parent_name(name) in partitions
+    }
     if all(old[name].get("position") == new[name].get("position") for name in both & differing):
         return set()
     ranks: list[dict[str, int]] = []

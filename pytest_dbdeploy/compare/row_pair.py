@@ -70,9 +70,8 @@ class Pair:
     def counted(self) -> TableResult:
         """Are there as many rows in both?"""
         rows = self._both(digest.count, "count")
-        return replace(
-            self.result, rows=rows, verdict=Verdict.EQUAL if rows[0] == rows[1] else Verdict.DIFFERENT
-        )
+        verdict = Verdict.EQUAL if rows[0] == rows[1] else Verdict.DIFFERENT
+        return replace(self.result, rows=rows, verdict=verdict, only_columns=((), ()))
 
     def compared(self) -> TableResult:
         """Are the rows the same?"""

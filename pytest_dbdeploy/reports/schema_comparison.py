@@ -16,8 +16,10 @@ _MOST = 40
 
 def build(record: RunRecord) -> dict[str, Any]:
     """Redacted when it is written."""
-    content = {"changes": _changes(record.changes), "notCompared": as_json(record.not_compared)}
-    return content | (_of_databases(record.comparison) if record.comparison else {})
+    found = record.comparison
+    changes = _of_all_pairs(found) if found else _changes(record.changes)
+    content = {"changes": changes, "notCompared": as_json(record.not_compared)}
+    return content | (_of_databases(found) if found else {})
 
 
 def _of_databases(found: Comparison) -> dict[str, Any]:
@@ -25,10 +27,7 @@ def _of_databases(found: Comparison) -> dict[str, Any]:
     return {
         "transport": found.transport,
         "databases": found.databases,
-        "pairs": [
-            {"before": names[0], "after": other, "changes": _changes(changes, names[0], other)}
-            for other, changes in found.changes.items()
-        ],
+        "pairs": _pairs(found),
         "matrix": [
             {"kind": row.kind, "object": row.object, "databases": dict(zip(names, row.letters, strict=True))}
             for row in found.matrix
@@ -43,6 +42,22 @@ def _of_databases(found: Comparison) -> dict[str, Any]:
             for rule in found.ignored
         ],
     }
+
+
+def _of_all_pairs(found: Comparison) -> list[dict[str, Any]]:
+    return [
+        change | {"databases": [pair["before"], pair["after"]]}
+        for pair in _pairs(found)
+        for change in pair["changes"]
+    ]
+
+
+def _pairs(found: Comparison) -> list[dict[str, Any]]:
+    first = found.databases[0]["name"]
+    return [
+        {"before": first, "after": other, "changes": _changes(changes, first, other)}
+        for other, changes in found.changes.items()
+    ]
 
 
 def _changes(changes: Iterable[Change], before: str = "before", after: str = "after") -> list[dict[str, Any]]:

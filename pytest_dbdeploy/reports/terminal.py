@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -237,7 +238,8 @@ def summary(record: RunRecord) -> list[str]:
         if record.comparison.matrix:
             lines += _section("which differ", schema_comparison.matrix_lines(record.comparison), most=None)
     elif record.outcome in _WITH_CHANGES:
-        lines += _section(_WITH_CHANGES[record.outcome], (_change(change) for change in record.changes))
+        title = _WITH_CHANGES[record.outcome] + _legend(record)
+        lines += _section(title, (_change(change) for change in record.changes))
     lines += _section("what stands where", record.what_stands_where, most=None)
     lines += _section("notes", dict.fromkeys(record.notes), most=None)
     lines += _section(
@@ -245,8 +247,17 @@ def summary(record: RunRecord) -> list[str]:
         (": ".join(filter(None, (a["channel"], a["status"], a.get("error")))) for a in record.alerts),
     )
     lines += _section("next", next_commands(record), most=None)
-    lines += _section("files", [f"{_short(record.artifacts)}{os.sep}  (report.json, deployment.log)"])
+    files = [schema_comparison.NAME] if record.comparison else []
+    files += ["report.json", "deployment.log"]
+    lines += _section("files", [f"{_short(record.artifacts)}{os.sep}  ({', '.join(files)})"])
     return [redact_text(presentable(line, record.samples)) for line in lines]
+
+
+def _legend(record: RunRecord) -> str:
+    if record.comparison is None:
+        return ""
+    first, other = (database["name"] for database in record.comparison.databases)
+    return f": - only in {first}, + only in {other}, ~ not the same"
 
 
 def _reasons(record: RunRecord) -> list[str]:
@@ -314,7 +325,19 @@ def next_commands(record: RunRecord) -> list[str]:
             return [f"once the reason is gone:\n  {back}"]
         case Outcome.ABORTED, Mode.RESUME:
             return [f"once the reason is gone:\n  pytest --dbdeploy-resume={record.deployment_id}"]
+        case Outcome.DIFFERENT, _:
+            rules = [f"- {{{_rule(change)}}}" for change in record.changes[:1]]
+            return [
+                f"what may differ stands in compare.ignore of dbdeploy.yaml, such as\n  {r}" for r in rules
+            ]
     return []
+
+
+def _rule(change: Change) -> str:
+    """The entry of ``compare.ignore`` that leaves out one property that differs, or an object that is on one side only."""
+    both = change.before is not None and change.after is not None
+    differing = [f"property: {key}" for key in [*(change.before or {})][:1] if both]
+    return ", ".join([f"kind: {change.kind}", f"object: {json.dumps(change.object)}", *differing])
 
 
 # -- small parts

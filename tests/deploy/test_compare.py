@@ -345,6 +345,9 @@ def test_what_is_not_comparable_names_the_side_and_what_to_do(compared, why, mes
     assert message in reason["message"]
     assert "local" in reason["message"]
     assert "geheim" not in result.output
+    outcomes = result.junit()
+    assert outcomes.pop(("dbdeploy", "comparison")) == "failure", "and JUnit does not look like a pass"
+    assert set(outcomes.values()) == {"skipped"}
 
 
 def test_no_password_is_in_any_argument_list_but_the_one_that_was_typed(compared):

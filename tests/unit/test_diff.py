@@ -358,7 +358,7 @@ def test_a_change_is_described_by_its_sides():
     texts = [describe(c, before="dev", after="local") for c in diff(before, after)]
     assert texts == [
         "column public.users.legacy is in dev, but not in local: text",
-        "column public.users.name differs:\n  not null: dev (none), local yes",
+        "column public.users.name differs:\n  not null: dev no, local yes",
     ]
 
 
@@ -370,3 +370,45 @@ def test_a_long_definition_is_shown_as_a_diff():
     text = describe(change)
     assert "    -select 1" in text
     assert "    +select 2" in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "old", "new", "lines"),
+    [
+        (
+            "constraint",
+            {"definition": "CHECK ((state = ANY (ARRAY['new'::text, 'paid'::text])))"},
+            {"definition": "CHECK ((state = ANY (ARRAY['new'::text, 'sent'::text])))"},
+            [
+                "-CHECK ((state = ANY (ARRAY['new'::text, 'paid'::text])))",
+                "+CHECK ((state = ANY (ARRAY['new'::text, 'sent'::text])))",
+            ],
+        ),
+        (
+            "type",
+            {"labels": [f"label {i}" for i in range(9)]},
+            {"labels": [f"label {i}" for i in range(9) if i != 4]},
+            [" label 3", "-label 4", " label 5"],
+        ),
+    ],
+)
+def test_a_long_value_of_one_line_and_a_long_list_are_shown_as_a_diff_too(kind, old, new, lines):
+    (change,) = diff(snapshot({kind: {"x": old}}), snapshot({kind: {"x": new}}))
+    text = describe(change, before="dev", after="local").splitlines()
+    assert text[2:4] == ["    --- dev", "    +++ local"]
+    assert text[5:] == [f"    {line}" for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "line"),
+    [
+        ({"unlogged": True}, {}, "  unlogged: dev yes, local no"),
+        ({}, {"privileges": ["r: SELECT"]}, "  privileges: dev (default), local [r: SELECT]"),
+        ({"comment": "x"}, {}, "  comment: dev x, local (none)"),
+        ({"statistics": 1}, {}, "  statistics: dev 1, local (none)"),
+    ],
+)
+def test_what_is_absent_is_told_by_what_that_means(before, after, line):
+    one, two = (snapshot({"table": {"t": properties}}) for properties in (before, after))
+    (change,) = diff(one, two)
+    assert describe(change, before="dev", after="local").splitlines()[1:] == [line]

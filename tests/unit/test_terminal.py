@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import yaml
 from _pytest.terminal import TerminalReporter
 
 from pytest_dbdeploy.model import (
@@ -31,7 +32,7 @@ from pytest_dbdeploy.model import (
     Verdict,
 )
 from pytest_dbdeploy.reports import terminal
-from pytest_dbdeploy.reports.record import RunRecord
+from pytest_dbdeploy.reports.record import Comparison, RunRecord
 from pytest_dbdeploy.reports.step_lines import ReporterWriter, TerminalReport, wrapped
 from pytest_dbdeploy.secret import Secret, redactor
 from pytest_dbdeploy.steps import Steps
@@ -407,6 +408,31 @@ def test_differences_are_listed_once():
     assert "  why\n    dbdeploy/compare/test_rows.py::test_rows\n" in text
     assert "  differences\n    + table public.x0\n" in text
     assert "public.x10" in text, "and 1 more would take the same line"
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        (
+            Change("column", ChangeType.MODIFIED, 'public.t."A: b"', {"type": "a"}, {"type": "b"}),
+            {"kind": "column", "object": 'public.t."A: b"', "property": "type"},
+        ),
+        (
+            Change("table", ChangeType.ADDED, "public.t", None, {"owner": "o"}),
+            {"kind": "table", "object": "public.t"},
+        ),
+    ],
+)
+def test_where_databases_differ_the_sides_the_files_and_the_rule_that_would_leave_it_out_are_told(
+    change, rule
+):
+    run = record(Outcome.DIFFERENT, mode=Mode.COMPARE, changes=[change])
+    run.comparison = Comparison("hub", [{"name": "dev"}, {"name": "prod"}], {"prod": [change]}, [], [])
+    text = "\n".join(terminal.summary(run))
+    assert "  differences: - only in dev, + only in prod, ~ not the same\n" in text
+    assert "(schema-comparison.json, report.json, deployment.log)" in text
+    line = text.partition("stands in compare.ignore of dbdeploy.yaml, such as\n")[2].partition("\n")[0]
+    assert yaml.safe_load(line) == [rule]
 
 
 @pytest.mark.parametrize("width", [80, 100, 200])

@@ -317,6 +317,14 @@ COMMENT ON COLUMN t.a IS 'the a';
 CREATE TABLE t (a int); COMMENT ON COLUMN t.a IS 'the a';
 -- change
 COMMENT ON COLUMN t.a IS 'the A';
+-- case column-order-beside-inherited: column c.x
+CREATE TABLE p (a int); CREATE TABLE c (x int, y int) INHERITS (p);
+-- instead
+CREATE TABLE p (a int); CREATE TABLE c (y int, x int) INHERITS (p);
+-- case column-order-of-partition: column c.a
+CREATE TABLE p (a int, b int) PARTITION BY LIST (a); CREATE TABLE c (a int, b int); ALTER TABLE p ATTACH PARTITION c DEFAULT;
+-- instead
+CREATE TABLE p (a int, b int) PARTITION BY LIST (a); CREATE TABLE c (b int, a int); ALTER TABLE p ATTACH PARTITION c DEFAULT;
 -- case column-inherited: column c.a
 CREATE TABLE p (a int); CREATE TABLE c () INHERITS (p);
 -- instead

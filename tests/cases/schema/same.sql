@@ -142,3 +142,7 @@ CREATE OPERATOR CLASS c FOR TYPE int USING btree AS FUNCTION 1 btint4cmp(int, in
 CREATE TABLE t (a int); CREATE POLICY p ON t TO reader, writer USING (true);
 -- instead
 CREATE TABLE t (a int); CREATE POLICY p ON t TO writer, reader USING (true);
+-- case inherited-column-added-later: same
+CREATE TABLE p (a int); CREATE TABLE c (x int, y int) INHERITS (p); ALTER TABLE p ADD b int;
+-- instead
+CREATE TABLE p (a int, b int); CREATE TABLE c (x int, y int) INHERITS (p);
