@@ -49,9 +49,12 @@ _HASHES = {
     "macaddr8": "hashmacaddr8extended({v}, {seed})",
     "name": "hashnameextended({v}, {seed})",
 }
-_NUMERIC_HASH = "hash_numeric_extended({v}, case when {v} < 0 then {seed} else {other} end)"
-# One without precision may be infinite, and NaN and both infinities have the hash of their seed.
-_UNLIMITED_NUMERIC_HASH = "hash_numeric_extended({v}, case when {v} < 0 then {seed} when {v} = 'infinity' then {small} else {other} end)"
+# The number's weight is only the last bits of its hash: in two columns they would cancel, without another hash around it. One
+# without precision may be infinite, and NaN and both infinities have the hash of their seed.
+_NUMERIC_HASH = (
+    "hashint4extended({small}, hash_numeric_extended({v}, case when {v} < 0 then {seed} else {other} end))"
+)
+_UNLIMITED_NUMERIC_HASH = _NUMERIC_HASH.replace(" else", " when {v} = 'infinity' then {small} else")
 _BINARY = {"time": "time_send", "timetz": "timetz_send", "pg_lsn": "pg_lsn_send"}
 _INTEGERS = frozenset(("int2", "int4", "int8"))
 _NUMBERS = _INTEGERS | {"numeric"}
@@ -68,7 +71,9 @@ _COMMON = (
 _EXACT_TEXTS = (_HASHES.keys() | _BINARY.keys()) - {"float4", "float8"}
 _EXACT_TEXTS |= {"text", "varchar", "bytea", "enum", "bit", "varbit", "money"}
 # In the text of equal values only these characters can differ; `=` of their containers is hashed as it is.
-_UNCERTAIN = {"numeric": "0.", "jsonb": "0.", "float4": "-", "float8": "-", "bpchar": " "}
+_UNCERTAIN = {"numeric": ".", "jsonb": ".", "float4": "-", "float8": "-", "bpchar": " "}
+_LAST_ZEROS = r"(\.[0-9]*[1-9])0+(?![0-9])|\.0+(?![0-9])"
+_JSON_STRING = r'("(?:[^"\\]|\\.)*")'
 _HASHABLE = _HASHES.keys() | _BINARY.keys() | _UNCERTAIN.keys() | {"text", "varchar", "bytea", "interval"}
 
 
@@ -169,7 +174,7 @@ def _plain(value: sql.Composable, text: Field, base: str, rules: Rules, *, limit
         seconds = _send("numeric_send", sql.SQL("trim_scale({})").format(_SECONDS.format(v=value)))
         return Fields((text,), (Field(value), seconds))
     if base == "jsonb" and rules.one_encoding:
-        return Fields((text,), (Field(value), _without(text, "0.")))
+        return Fields((text,), (_replaced(text, f"{_JSON_STRING}|{_LAST_ZEROS}", r"\1\2"),))
     if base == "bpchar":
         return _only(text)  # the cast to text leaves the padding away
     if base == "citext" and rules.one_locale:
@@ -212,8 +217,17 @@ def _send(function: str, value: sql.Composable) -> Field:
 
 
 def _without(text: Field, characters: str) -> Field:
+    """``.``: without the zeros that end a fraction."""
+    if "." in characters:
+        text = _replaced(text, _LAST_ZEROS, r"\1")
+    value = sql.SQL("translate({}, {}, '')").format(text.value, sql.Literal(characters.replace(".", "")))
+    return Field(value, _TEXT_HASH)
+
+
+def _replaced(text: Field, pattern: str, by: str) -> Field:
     assert text.hash == _TEXT_HASH  # else it is bytes
-    return Field(sql.SQL("translate({}, {}, '')").format(text.value, sql.Literal(characters)), _TEXT_HASH)
+    value = sql.SQL("regexp_replace({}, {}, {}, 'g')")
+    return Field(value.format(text.value, sql.Literal(pattern), sql.Literal(by)), _TEXT_HASH)
 
 
 def _different_types(value: sql.Composable, column: Column, other: Column, rules: Rules) -> Fields:
