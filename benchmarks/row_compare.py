@@ -18,9 +18,10 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import NamedTuple, TypeVar
 
 from pytest_dbdeploy.compare.reader import Reader
@@ -48,37 +49,39 @@ from generate_series(1, {rows}) n
 """
 
 
-def ours(urls: list[DatabaseUrl]) -> TableResult:
+def ours(urls: list[DatabaseUrl], tables: Sequence[str] = ("rows",)) -> list[TableResult]:
     with ExitStack() as stack:
         sides = []
         for label, url in zip(("a", "b"), urls, strict=True):
             opener = lambda url=url: connect(url, purpose="benchmark", read_only=True)  # noqa: E731 - bound now
             reader = stack.enter_context(Reader(label, opener, CONNECTIONS))
             sides.append(Side(reader, reader.submit(read_catalogue).result()))
-        found = compare_tables(
-            sides, ["public.rows"], mode="checksum", equality="value", tell=lambda text: None
-        )
-    return found["public.rows"][0]
+        names = [f"public.{table}" for table in tables]
+        found = compare_tables(sides, names, mode="checksum", equality="value", tell=lambda text: None)
+    return [found[name][0] for name in names]
 
 
-def copies(urls: list[DatabaseUrl], psql: str) -> list[str]:
+def copies(urls: list[DatabaseUrl], psql: str, tables: Sequence[str] = ("rows",)) -> list[str]:
     """The md5 of each side's COPY, both at once."""
-    command = f"{psql} -qXc 'copy rows to stdout' | md5sum"
-    running = [
-        subprocess.Popen(
-            command, shell=True, stdout=subprocess.PIPE, text=True, env={**os.environ, **url.tool_env()}
-        )
-        for url in urls
-    ]
-    return [process.communicate()[0] for process in running]
+    with NamedTemporaryFile("w", suffix=".sql") as script:
+        script.writelines(f"copy {table} to stdout;\n" for table in tables)
+        script.flush()
+        command = f"{psql} -qXf {script.name} | md5sum"
+        running = [
+            subprocess.Popen(
+                command, shell=True, stdout=subprocess.PIPE, text=True, env={**os.environ, **url.tool_env()}
+            )
+            for url in urls
+        ]
+        return [process.communicate()[0] for process in running]
 
 
-def reladiff(urls: list[DatabaseUrl], program: str) -> int:
+def reladiff(urls: list[DatabaseUrl], program: str, table: str = "rows") -> int:
     columns = [
         word for name in ("number", "amount", "note", "at", "ok", "token", "data") for word in ("-c", name)
     ]
     first, other = (url.reveal().partition("?")[0] for url in urls)
-    command = [program, first, "rows", other, "rows", "-k", "id", *columns, "-j", "2"]
+    command = [program, first, table, other, table, "-k", "id", *columns, "-j", "2"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "ERROR" not in done.stderr, done.stderr
     return len({line.split(",")[0][2:] for line in done.stdout.splitlines() if line[:1] in "+-"})
@@ -168,7 +171,7 @@ def measured(
         cost, sums = meter.timed(lambda: copies(urls, psql))
         assert (sums[0] == sums[1]) == (differences == 0)
         costs["COPY | md5sum"].append(cost)
-        cost, result = meter.timed(lambda: ours(urls))
+        cost, (result,) = meter.timed(lambda: ours(urls))
         assert (result.changed, result.only_in_first, result.only_in_other) == (differences, 0, 0)
         assert result.complete
         costs["ours"].append(cost)

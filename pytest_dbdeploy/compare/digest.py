@@ -15,7 +15,7 @@ from psycopg import sql
 
 from .names import split_name
 from .relations import Column
-from .rendering import order, row_hash, shown
+from .rendering import Field, order, row_hash, shown
 
 Connection = psycopg.Connection[Any]
 MANY = 1 << 18  # buckets at most
@@ -57,8 +57,8 @@ class Table:
     name: str
     only: bool
     columns: tuple[Column, ...]
-    strict: tuple[tuple[sql.Composable, ...], ...]
-    exact: tuple[tuple[sql.Composable, ...], ...]
+    strict: tuple[tuple[Field, ...], ...]
+    exact: tuple[tuple[Field, ...], ...]
     key: tuple[Column, ...]
     by_range: bool = False
     shift: int = 0
@@ -125,7 +125,7 @@ def buckets(conn: Connection, table: Table, *, exact: bool) -> Buckets:
     """Digests of the table's buckets."""
     statement = sql.SQL(
         "select coalesce(sum(n), 0)::bigint, "
-        "string_agg(int8send(b) || int8send(n) || int8send(mod(h, 9223372036854775807)::bigint), ''::bytea) from "
+        "string_agg(int8send(b) || int8send(n) || int8send(hash_numeric_extended(h, 0)), ''::bytea) from "
         "(select b, count(*) as n, sum(h) as h from (select {bucket} as b, {hash} as h from {source} {fence}) found "
         "group by b order by b) buckets"
     ).format(bucket=table.bucket, hash=table.hash(exact=exact), source=table.source, fence=_FENCE)
@@ -206,7 +206,7 @@ def entries(rows: bytes) -> list[tuple[int, int]]:
 def sample(conn: Connection, table: Table, codes: Sequence[int], most: int) -> list[Row]:
     """The first ``most`` of the rows with these codes, by key; without one, any of them."""
     texts = sql.SQL(", ").join(shown(column.name) for column in table.columns)
-    hashes = sql.SQL(", ").join(row_hash(list(fields)) for fields in table.exact)
+    hashes = sql.SQL(", ").join(row_hash(fields) for fields in table.exact)
     keys = sql.SQL(", ").join(shown(column.name) for column in table.key)
     orders = [order(column) for column in table.key]
     statement = sql.SQL(
