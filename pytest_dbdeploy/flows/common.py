@@ -101,7 +101,7 @@ class CommonFlow:
         """For machines, after all other output: what the CI service notes, then the outcome. ``status``: of the process."""
         if self._workspace is None:
             return []
-        return [*ci.annotations(self.record, self.settings.rootdir), ci.last_line(self.record, status)]
+        return [*ci.annotation_lines(self.record, self.settings.rootdir), ci.last_line(self.record, status)]
 
     @property
     def markup(self) -> dict[str, bool]:

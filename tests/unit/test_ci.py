@@ -59,7 +59,7 @@ def run(*reasons, outcome=Outcome.ABORTED, status=ExitStatus.ABORTED, **values):
 
 
 def annotations(record, environ=HERE):
-    return ci.annotations(record, ROOT, environ)
+    return ci.annotation_lines(record, ROOT, environ)
 
 
 def parsed(line):

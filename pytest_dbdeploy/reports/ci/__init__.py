@@ -11,10 +11,10 @@ from pathlib import Path
 from ..record import RunRecord
 from .base import Service
 
-__all__ = ["Service", "annotations", "last_line", "write_summaries"]
+__all__ = ["Service", "annotation_lines", "last_line", "write_summaries"]
 
 
-def annotations(record: RunRecord, root: Path, environ: Mapping[str, str] = os.environ) -> list[str]:
+def annotation_lines(record: RunRecord, root: Path, environ: Mapping[str, str] = os.environ) -> list[str]:
     """Lines for stdout that the service makes notes of, beside the files that they name. ``root``: what these are relative to."""
     return [line for service in _here(environ) for line in service.annotations(record, root, environ)]
 

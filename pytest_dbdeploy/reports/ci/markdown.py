@@ -11,7 +11,7 @@ from ..terminal import next_commands, verdict
 from .base import notices, shown
 
 _ROWS = 50  # of a table; with the lengths below a page has less than half a megabyte
-_CELL = 400
+_CELL = 300
 _MARK = {Outcome.ROLLED_BACK_ON_REQUEST: "↩️", Outcome.ROLLED_BACK: "↩️", Outcome.ROLLBACK_FAILED: "🚨"}
 _GOOD = {Outcome.DEPLOYED, Outcome.NOTHING_TO_DEPLOY, Outcome.DRY_RUN, Outcome.EQUAL}
 _UNREMARKABLE = {GateOutcome.PASSED, GateOutcome.NOT_APPLICABLE}
