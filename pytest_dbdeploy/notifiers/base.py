@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..config.models import AlertSettings
 
 _MOST = 10
+PAUSES = (1.0, 2.0)  # seconds before the second and the third attempt, where the server asks for no other
 _NOT_WORTH_AN_ALERT = {Outcome.NOTHING_TO_DEPLOY, Outcome.DRY_RUN, Outcome.EQUAL, Outcome.DIFFERENT}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import email
 import email.policy
 import hashlib
@@ -256,11 +257,11 @@ def test_a_busy_server_is_asked_once_more(server, first):
     assert len(server.requests) == 2
 
 
-def test_only_once_more(server):
+def test_a_server_that_stays_busy_is_asked_three_times(server):
     server.answers = [(503, {"Retry-After": "0"}, "")]
     (result,) = notifiers.send_all(slack_to(server.url), message())
     assert result == {"channel": "slack", "status": "failed", "error": "the server answered 503"}
-    assert len(server.requests) == 2
+    assert len(server.requests) == 3
 
 
 @pytest.mark.parametrize("form", [lambda s: str(s), lambda s: formatdate(time.time() + s, usegmt=True)])
@@ -275,12 +276,12 @@ def test_retry_after_is_honoured_up_to_the_limit(server, form):
 
 
 @pytest.mark.parametrize(
-    ("value", "seconds"), [(None, 1.0), ("", 1.0), ("7", 7.0), ("soon", 1.0), ("-3", 1.0)]
+    ("value", "seconds"), [(None, 1.5), ("", 1.5), ("7", 7.0), ("soon", 1.5), ("-3", 1.5)]
 )
-def test_an_odd_retry_after_means_a_second(value, seconds):
+def test_an_odd_retry_after_counts_as_none(value, seconds):
     from pytest_dbdeploy.notifiers import http
 
-    assert http._retry_after(value) == seconds
+    assert http._retry_after(value, 1.5) == seconds
 
 
 def test_other_refusals_are_not_tried_again(server):
@@ -303,6 +304,84 @@ def test_a_server_that_does_not_answer_ends_at_the_timeout(server):
     (result,) = notifiers.send_all(slack_to(server.url), message(), timeout=0.3)
     assert result["error"].startswith("no answer within")
     assert time.monotonic() - started < 5
+
+
+@contextlib.contextmanager
+def talking(*parts, then="close", tls=None):
+    """A TCP server that says ``parts`` to whoever connects, and then closes, or goes on for ever with a byte now and then."""
+    end = threading.Event()
+
+    def serve():
+        with contextlib.suppress(OSError):  # the listener is closed, or the client has gone
+            while True:
+                connection, _ = listener.accept()
+                with contextlib.suppress(OSError), connection:
+                    if tls is not None:
+                        connection = tls.wrap_socket(connection, server_side=True)
+                    for part in parts:
+                        connection.sendall(part)
+                        if part != parts[-1]:
+                            connection.recv(65536)
+                    while then == "trickle" and not end.wait(0.02):
+                        connection.sendall(b"x")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            end.set()
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join(5)
+
+
+def http_to(port, scheme="http"):
+    return slack_to(f"{scheme}://127.0.0.1:{port}{SECRET_PATH}")
+
+
+def test_bytes_that_trickle_in_for_ever_do_not_outlast_the_limit():
+    with (
+        talking(b"HTTP/1.1 200 OK\r\nX-Slow: ", then="trickle") as slow,
+        talking(b"220-", then="trickle") as mail,
+    ):
+        alerts = replace(http_to(slow), email=mail_to(mail).email, smtp=Smtp("127.0.0.1", mail))
+        results = notifiers.send_all(alerts, message(), timeout=20, limit=0.6)
+    assert results == [
+        {"channel": name, "status": "failed", "error": "not sent within 0.6 s"} for name in ("email", "slack")
+    ]
+
+
+def test_an_endless_body_is_not_waited_for():
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n"
+    with talking(head, then="trickle") as port:
+        assert notifiers.send_all(http_to(port), message(), limit=20) == [
+            {"channel": "slack", "status": "sent"}
+        ]
+
+
+def test_a_connection_that_is_closed_is_reported():
+    with talking(b"") as port:
+        (result,) = notifiers.send_all(http_to(port), message())
+    assert result["error"] == "no connection: broken off"
+
+
+def test_a_port_where_nobody_listens_and_a_host_that_nobody_knows_are_told_apart():
+    (result,) = notifiers.send_all(http_to(free_port()), message())
+    assert result["error"] == "no connection: refused"
+    (result,) = notifiers.send_all(slack_to(f"http://nowhere.invalid{SECRET_PATH}"), message(), limit=20)
+    assert result["error"] == "no connection: unknown host"
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(certificate):
+    with talking(b"", tls=certificate[1]) as port:
+        (result,) = notifiers.send_all(http_to(port, "https"), message())
+    assert result["error"].startswith("TLS: the server's certificate was not accepted")
+
+
+def test_a_server_that_does_not_speak_tls_is_reported(server):
+    (result,) = notifiers.send_all(slack_to(server.url.replace("http:", "https:")), message(), timeout=2)
+    assert result["error"].startswith("TLS:")
 
 
 def test_all_channels_together_have_one_limit(server):
@@ -442,11 +521,14 @@ class Mailbox:
     """A real SMTP server; ``mails`` are (recipients, parsed mail)."""
 
     def __init__(self):
-        self.mails, self.logins, self.refuse = [], [], set()
+        self.mails, self.logins, self.refuse, self.busy = [], [], set(), 0
 
     async def handle_RCPT(self, server, session, envelope, address, options):
         if address in self.refuse:
             return "550 5.1.1 no such user"
+        if self.busy:
+            self.busy -= 1
+            return "451 4.7.1 come again later"
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
@@ -601,6 +683,23 @@ def test_a_refused_recipient_is_named(mailbox, serve):
     assert [recipients for recipients, _, _ in mailbox.mails] == [["a@example.org"]]
     (result,) = notifiers.send_all(mail_to(port, to=["gone@example.org"]), message())
     assert "gone@example.org" in result["error"]
+
+
+@pytest.mark.parametrize("times", [1, 2, 9])
+def test_a_mail_server_that_asks_to_come_later_is_asked_up_to_three_times(mailbox, serve, times, monkeypatch):
+    monkeypatch.setattr("pytest_dbdeploy.notifiers.email.PAUSES", (0.0, 0.0))
+    mailbox.busy = times
+    result = notifiers.send_all(mail_to(serve()), message())
+    assert mailbox.busy == max(0, times - 3)
+    assert result == SENT if times < 3 else "451 4.7.1 come again later" in result[0]["error"]
+    assert len(mailbox.mails) == (times < 3)
+
+
+def test_a_mail_server_that_leaves_without_a_good_bye_has_taken_the_mail():
+    answers = (b"220 hi\r\n", b"250 hi\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n", b"250 taken\r\n")
+    with talking(*answers, b"500 what?\r\n") as port:
+        alerts = replace(mail_to(port), smtp=Smtp("127.0.0.1", port))
+        assert notifiers.send_all(alerts, message()) == SENT
 
 
 def test_a_mail_server_that_is_not_there_is_reported():
