@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import email
-import email.policy
 import hashlib
 import hmac
 import json
 import logging
 import re
-import shutil
 import socket
-import ssl
-import subprocess
 import threading
 import time
 from dataclasses import replace
@@ -23,8 +18,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, AuthResult
 
 from pytest_dbdeploy import notifiers
 from pytest_dbdeploy.config.models import AlertSettings, Email, Smtp, Webhook
@@ -33,6 +26,7 @@ from pytest_dbdeploy.notifiers import slack, webhook
 from pytest_dbdeploy.notifiers.base import ci_link, message_from
 from pytest_dbdeploy.reports.record import RunRecord
 from pytest_dbdeploy.secret import Secret, redactor
+from tests.standins import Mailbox, MailServer, blocks_of, free_port, make_certificate, slack_problems
 
 SECRET_PATH = "/services/T000/B000/x0x0x0secret"
 
@@ -165,24 +159,11 @@ def test_any_message_stays_within_slacks_limits(filler):
         link="https://ci.example/" + "y" * 5000,
     )
     data = slack.payload(big)
-    blocks = data["blocks"] + [block for attachment in data["attachments"] for block in attachment["blocks"]]
-    assert len(blocks) <= 50
-    texts = []
-    for block in blocks:
-        texts += [block["text"]["text"]] if "text" in block else [field["text"] for field in block["fields"]]
-        if block["type"] == "header":
-            assert len(block["text"]["text"]) <= 150
-        elif "text" in block:
-            assert len(block["text"]["text"]) <= 3000
+    assert slack_problems(data) == []
+    for block in blocks_of(data)[1:]:
+        if "text" in block:
             assert block["text"]["text"].count("```") == 2
-        else:
-            assert len(block["fields"]) <= 10
-            assert all(len(field["text"]) <= 2000 for field in block["fields"])
-    assert sum(map(len, texts)) <= 13_200
-    assert len(data["text"]) <= 40_000
-    assert "<!channel>" not in json.dumps([block for block in blocks if block["type"] != "header"])
-    escaped = [text for text in texts[1:] if "&" in text]
-    assert all(re.fullmatch(r"(?s)(?:[^&<>]|&(?:amp|lt|gt);)*", text) for text in escaped)
+            assert "<!channel>" not in block["text"]["text"]
 
 
 # -- webhook
@@ -511,54 +492,6 @@ def test_the_link_leads_to_the_ci_run(environ, link):
 # -- e-mail
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-class Mailbox:
-    """A real SMTP server; ``mails`` are (recipients, parsed mail)."""
-
-    def __init__(self):
-        self.mails, self.logins, self.refuse, self.busy = [], [], set(), 0
-
-    async def handle_RCPT(self, server, session, envelope, address, options):
-        if address in self.refuse:
-            return "550 5.1.1 no such user"
-        if self.busy:
-            self.busy -= 1
-            return "451 4.7.1 come again later"
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_DATA(self, server, session, envelope):
-        self.mails.append(
-            (
-                envelope.rcpt_tos,
-                email.message_from_bytes(envelope.content, policy=email.policy.default),
-                session,
-            )
-        )
-        return "250 OK"
-
-    def authenticate(self, server, session, envelope, mechanism, data):
-        self.logins.append((data.login, data.password))
-        return AuthResult(success=data.password == b"mail-passw0rd", handled=False)
-
-
-class StartTls(Controller):
-    """aiosmtpd's controller with the options of its server."""
-
-    def __init__(self, mailbox, **options):
-        self.options = options
-        context = options.pop("implicit_tls", None)
-        super().__init__(mailbox, hostname="localhost", port=free_port(), ssl_context=context)
-
-    def factory(self):
-        return SMTP(self.handler, hostname="localhost", **self.options)
-
-
 @pytest.fixture
 def mailbox():
     return Mailbox()
@@ -570,7 +503,7 @@ def serve(mailbox):
     started = []
 
     def start(**options):
-        controller = StartTls(mailbox, **options)
+        controller = MailServer(mailbox, **options)
         controller.start()
         started.append(controller)
         return controller.port
@@ -583,17 +516,7 @@ def serve(mailbox):
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
     """A certificate for localhost: (certificate file, server's context)."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl makes the certificate")
-    folder = tmp_path_factory.mktemp("tls")
-    cert, key = folder / "cert.pem", folder / "key.pem"
-    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost"
-    subprocess.run(
-        [*command.split(), "-keyout", str(key), "-out", str(cert)], check=True, capture_output=True
-    )
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(cert, key)
-    return cert, context
+    return make_certificate(tmp_path_factory.mktemp("tls"))
 
 
 def mail_to(port, *, tls="none", user=None, password=None, to=("team@example.org",)):
