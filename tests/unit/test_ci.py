@@ -118,9 +118,14 @@ def test_a_gate_of_the_team_is_an_error_in_its_file():
 
 
 def test_gates_that_fail_for_one_reason_are_one_error():
-    reasons = [Reason("gate-failed", "cannot reach the server", f"dbdeploy/x.py::test_{i}") for i in range(9)]
+    reasons = [Reason("gate-failed", "failed: cannot reach it", f"dbdeploy/x.py::test_{i}") for i in range(9)]
+    reasons.append(Reason("gate-failed", "ended with an error: cannot reach it", "dbdeploy/y.py::test_y"))
     (line,) = annotations(run(*reasons))
-    assert parsed(line) == ("error", {"title": "dbdeploy/x.py::test_0"}, "cannot reach the server")
+    assert parsed(line) == (
+        "error",
+        {"title": "dbdeploy/x.py::test_0"},
+        "failed: cannot reach it\nand 9 more gates for the same reason",
+    )
 
 
 def test_warnings_come_after_errors_and_what_is_acknowledged_not_at_all():

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from ...jsonfile import redact_text
 from ...model import GateOutcome, Outcome, Severity
+from ..reasons import and_more, grouped
 from ..record import RunRecord
 from ..samples import presentable
 
@@ -77,12 +78,11 @@ def _reasons(record: RunRecord) -> Iterator[Notice]:
     """Gates that fail for one reason (the target cannot be reached) are one notice."""
     if record.decision is None or record.outcome in _WELL:
         return
-    explained, said = _explained(record), set()
-    for reason in record.decision.reasons:
-        text = shown(reason.message, record)
-        if reason.gate not in explained and text not in said:
-            said.add(text)
-            yield Notice(True, reason.gate or reason.code, text, _file_of(reason.gate))
+    explained = _explained(record)
+    others = (reason for reason in record.decision.reasons if reason.gate not in explained)
+    for reason, more in grouped(others):
+        text = "\n".join(filter(None, (reason.message, and_more(more))))
+        yield Notice(True, reason.gate or reason.code, shown(text, record), _file_of(reason.gate))
 
 
 def _warnings(record: RunRecord) -> Iterator[Notice]:
