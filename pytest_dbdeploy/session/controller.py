@@ -148,6 +148,7 @@ class Controller:
         if not junit.is_step(report):
             self.ledger.report(report)
             junit.add_warning(self.config, report)
+            junit.add_place(self.config, report)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport | pytest.CollectReport) -> Any:

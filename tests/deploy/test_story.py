@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import subprocess
 from contextlib import ExitStack
+from xml.etree import ElementTree
 
 import pytest
 
@@ -269,6 +270,26 @@ def test_an_unreachable_target_is_told_and_noted_once(project):
         "the reason, and what is not known for it"
     )
     assert lines[-1] == f"dbdeploy: outcome=aborted id={result.id} exit=10"
+
+
+def test_a_finding_stands_beside_its_line_on_github_and_on_gitlab(deployed):
+    deployed.migration("0002_drop", "-- legacy is no longer read\nalter table users drop column legacy;\n")
+    result = deployed.deploy(
+        "-n", "2", "-o", "junit_family=xunit1", "--junitxml=out.xml",
+        GITHUB_ACTIONS="true", GITHUB_WORKSPACE=str(deployed.root.parent),
+    )  # fmt: skip
+    assert result.ended == (10, "aborted")
+    (line,) = [line for line in result.output.splitlines() if line.startswith("::error")]
+    place = "file=project/migrations/0002_drop.sql,line=2,title=dbdeploy%3A column-removed"
+    assert line.startswith(f"::error {place}::column public.users.legacy is removed")
+    cases = {case.get("name"): case for case in ElementTree.parse(deployed.root / "out.xml").iter("testcase")}
+    case = cases["test_rule[column-removed]"]
+    assert (case.get("file"), case.get("line")) == ("migrations/0002_drop.sql", "2")
+    assert case.get("classname") == "dbdeploy.sandbox.test_rules"
+    message = "migrations/0002_drop.sql:2: column public.users.legacy is removed"
+    assert message in case.find("failure").get("message")
+    assert message in case.find("failure").text
+    assert cases["test_rule[table-removed]"].get("file") == "", "our own files are not in the repository"
 
 
 def test_who_presses_ctrl_c_is_told_how_it_ended_and_so_is_everybody_else(deployed):
