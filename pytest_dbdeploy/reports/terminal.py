@@ -239,7 +239,9 @@ def summary(record: RunRecord) -> list[str]:
             lines += _section("which differ", schema_comparison.matrix_lines(record.comparison), most=None)
     elif record.outcome in _WITH_CHANGES:
         lines += _section(_WITH_CHANGES[record.outcome], (_change(change) for change in record.changes))
-    lines += _section("what stands where", record.what_stands_where, most=None)
+    here = f"{Path.cwd()}{os.sep}"
+    stands = (line.replace(here, "") for line in record.what_stands_where)
+    lines += _section("what stands where", stands, most=None)
     lines += _section("notes", dict.fromkeys(record.notes), most=None)
     lines += _section(
         "alerts",

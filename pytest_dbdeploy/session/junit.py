@@ -101,7 +101,10 @@ def add_place(config: pytest.Config, report: pytest.TestReport) -> None:
     """
     if not report.nodeid.startswith(f"{CLASS}/"):
         return
-    match = _PLACE.match(report.longrepr) if isinstance(report.longrepr, str) else None
+    lines = (
+        report.longreprtext.splitlines()[:2] if report.failed else []
+    )  # xdist names its worker on the first one
+    match = next(filter(None, map(_PLACE.match, lines)), None)
     for xml in junit_files(config):
         with contextlib.suppress(AttributeError, TypeError):
             if xml.family == "xunit1":

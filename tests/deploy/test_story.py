@@ -281,12 +281,12 @@ def test_a_finding_stands_beside_its_line_on_github_and_on_gitlab(deployed):
     assert result.ended == (10, "aborted")
     (line,) = [line for line in result.output.splitlines() if line.startswith("::error")]
     place = "file=project/migrations/0002_drop.sql,line=2,title=dbdeploy%3A column-removed"
-    assert line.startswith(f"::error {place}::column public.users.legacy is removed")
+    assert line.startswith(f"::error {place}::column public.users.legacy (text) is removed")
     cases = {case.get("name"): case for case in ElementTree.parse(deployed.root / "out.xml").iter("testcase")}
     case = cases["test_rule[column-removed]"]
     assert (case.get("file"), case.get("line")) == ("migrations/0002_drop.sql", "2")
     assert case.get("classname") == "dbdeploy.sandbox.test_rules"
-    message = "migrations/0002_drop.sql:2: column public.users.legacy is removed"
+    message = "migrations/0002_drop.sql:2: column public.users.legacy (text) is removed"
     assert message in case.find("failure").get("message")
     assert message in case.find("failure").text
     assert cases["test_rule[table-removed]"].get("file") == "", "our own files are not in the repository"

@@ -1,5 +1,7 @@
 """The last line of the output is for machines, whatever else is written at the end; ``check_last_line`` looks at it in every run."""
 
+import re
+
 import pytest
 
 LOUD = """
@@ -68,3 +70,8 @@ def test_without_a_flow_there_is_none(project):
 
 def test_a_plain_run_has_none(project):
     assert "dbdeploy:" not in project.run(action=False).output
+
+
+def test_the_final_section_has_its_title_right_above_the_verdict(project):
+    run = project.run(xml_file=False, close={"preflight": "nothing to do"})
+    assert re.search(r"\[100%\]\n\n=+ dbdeploy =+\nverdict: ", run.output)
