@@ -108,8 +108,9 @@ def add_place(config: pytest.Config, report: pytest.TestReport) -> None:
     for xml in junit_files(config):
         with contextlib.suppress(AttributeError, TypeError):
             if xml.family == "xunit1":
-                place = match.groupdict() if match else {"file": ""}
-                xml.node_reporter(report).attrs.update(place)
+                attributes = xml.node_reporter(report).attrs
+                attributes.setdefault("file", "")
+                attributes.update(match.groupdict() if match else {})
 
 
 def add_properties(config: pytest.Config, properties: dict[str, str]) -> None:
