@@ -104,7 +104,8 @@ class Project:
         run = Run(int(result.ret), events, result.stdout.str() + result.stderr.str(), *read_junit(xml))
         if check:
             check_order(run)
-            check_last_line(run, result.outlines)
+            if "lose-terminal" not in str(fake):
+                check_last_line(run, result.outlines)
         return run
 
 
@@ -151,7 +152,7 @@ def check_order(run: Run) -> None:
 
 def check_last_line(run: Run, lines: list[str]) -> None:
     """Whoever else wrote something: machines find the outcome in the last line, once, and with the status of the process."""
-    if "close" in run.names() and run.status >= 0 and "lost" not in run.output:
+    if "close" in run.names() and run.status >= 0:
         assert lines[-1] == f"dbdeploy: outcome=fake id=deploy-fake exit={run.status}"
         assert sum("outcome=fake" in line for line in lines) == 1
 
