@@ -10,7 +10,7 @@ from ..errors import LaterError
 from ..invocation import Action, Sourced
 from ..model import Mode, Severity
 from ..options import DEFAULT_CONFIG, ENV
-from ..secret import redactor
+from ..secret import Secret, redactor
 from .alerting import alert_settings, silent_channels
 from .environments import Environments, refuse_read_only, used_environments
 from .models import (

@@ -1,6 +1,6 @@
-"""The whole of it: a feature branch and a bare remote, an application, and everybody who is told; nothing else is reachable.
+"""The whole of it: a feature branch and a bare remote, Vercel, an application, and everybody who is told; nothing else is reachable.
 
-One story in four chapters, as each deployment builds on the one before.
+One story in five chapters, as each deployment builds on the one before.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from tests.standins import (
     make_certificate,
     serving,
 )
+from tests.vercel import TOKEN, Vercel
 
 SECRETS = {
     "slack": "T00SECRET00B00SLACKPATH",
@@ -37,6 +38,7 @@ environments:
     app_url: ${DEV_URL}
     branch: production
     health: {path: /ready, headers: {X-Token: "${APP_TOKEN}"}, timeout: 500ms, interval: 100ms}
+release: {vercel: {project: prj_shop, timeout: 30s}}
 alerts: {email: {from: dbdeploy@example.org}}
 """
 
@@ -47,7 +49,7 @@ def git(folder, *arguments):
 
 
 class World:
-    """The project on branch ``feature``, its remote, its application (what the branch ``production`` says), and the channels."""
+    """The project on branch ``feature``, its remote, its application (what Vercel serves), and the channels."""
 
     def __init__(self, project, folder, stack):
         self.project, self.remote = project, folder / "remote.git"
@@ -67,6 +69,7 @@ class World:
         self.variables = {
             "DEV_URL": stack.enter_context(serving(self._application)),
             "APP_TOKEN": SECRETS["token"],
+            "VERCEL_TOKEN": TOKEN,
             "SLACK_WEBHOOK_URL": stack.enter_context(serving(self.slack)) + self.slack.path,
             "ALERT_WEBHOOK_URL": stack.enter_context(serving(self.webhook)) + f"/{SECRETS['hook']}",
             "ALERT_WEBHOOK_SECRET": SECRETS["signing"],
@@ -85,6 +88,9 @@ class World:
         }
         self.summary = folder / "summary.md"
         self._repository(folder)
+        self.vercel = stack.enter_context(Vercel(self.remote).serving())
+        self.vercel.add(self.released)
+        self.variables["VERCEL_API_URL"] = self.vercel.url
 
     def _repository(self, folder):
         project = self.project
@@ -101,7 +107,8 @@ class World:
 
     def _application(self, request):
         self.asked.append((request.path, request.headers["X-Token"]))
-        return 200 if git(self.remote, "show", "production:app.txt") == "healthy" else 503, b""
+        serves = self.vercel.commit_of(self.vercel.current)
+        return 200 if git(self.remote, "show", f"{serves}:app.txt") == "healthy" else 503, b""
 
     @property
     def released(self):
@@ -114,12 +121,10 @@ class World:
         git(self.project.root, "commit", "-q", "-m", message)
 
     def run(self, *arguments, **environ):
-        """One session; its last line must agree with its status and report."""
         result = self.project.run(*arguments, **{**self.variables, **environ})
         self.outputs.append(result.output)
-        report = result.report
-        assert result.output.splitlines()[-1] == (
-            f"dbdeploy: outcome={report['outcome']} id={report['deploymentId']} exit={result.status}"
+        assert self.vercel.commit_of(self.vercel.current) == self.released, (
+            "what is served is what was released"
         )
         return result
 
@@ -147,6 +152,7 @@ def world(project, tmp_path):
 def test_a_feature_is_deployed_a_broken_one_put_back_and_everybody_is_told(world):
     first = deployed_with_the_good_news(world)
     put_back_when_the_application_fails(world)
+    put_back_when_the_build_fails(world)
     deployed_though_nobody_can_be_told(world)
     rolled_back_by_id(world, first)
     assert leaks(world) == []
@@ -196,8 +202,21 @@ def put_back_when_the_application_fails(world):
     assert "ROLLED BACK: dev is verified to be as it was" in world.summary.read_text()
 
 
+def put_back_when_the_build_fails(world):
+    before = world.released
+    world.commit("does not build", **{"app.txt": "healthy"})
+    world.vercel.states = ["BUILDING", "ERROR"]
+    result = world.run("--dbdeploy-env=dev")
+    world.vercel.states = ["QUEUED", "BUILDING", "READY"]
+    assert result.ended == (11, "rolled_back")
+    assert world.released == before
+    assert "mail" not in world.columns()
+    (_, (hook,), _) = world.told()
+    assert "BUILD_FAILED" in " ".join(hook["reasons"])
+
+
 def deployed_though_nobody_can_be_told(world):
-    world.commit("mended", **{"app.txt": "healthy"})
+    world.commit("mended", **{"readme.txt": "it builds again"})
     world.slack.broken = True
     broken = {
         "SMTP_PASSWORD": "not-the-password",
@@ -237,6 +256,7 @@ def leaks(world):
             places[str(path)] = path.read_bytes()
     secrets = {
         **SECRETS,
+        "vercel": TOKEN,
         "database": world.project.url.password.reveal() if world.project.url.password else "",
     }
     return [
@@ -269,7 +289,6 @@ def test_an_unreachable_target_is_told_and_noted_once(project):
     assert len([line for line in lines if line.startswith("::error")]) == 2, (
         "the reason, and what is not known for it"
     )
-    assert lines[-1] == f"dbdeploy: outcome=aborted id={result.id} exit=10"
 
 
 def test_a_finding_stands_beside_its_line_on_github_and_on_gitlab(deployed):
@@ -303,4 +322,3 @@ def test_who_presses_ctrl_c_is_told_how_it_ended_and_so_is_everybody_else(deploy
     (told,) = webhook.messages
     assert (told["outcome"], told["exitStatus"]) == ("interrupted", 2)
     assert "rolled back first, verified" in told["title"]
-    assert result.output.splitlines()[-1] == f"dbdeploy: outcome=interrupted id={result.id} exit=2"
