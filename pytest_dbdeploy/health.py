@@ -66,6 +66,8 @@ def check_health(app_url: str, health: Health, *, patient: bool, step: Step | No
     ``patient=False``: the baseline before a deployment, at most three questions and the first good answer. Redirects are not
     followed: they have a status of their own. ``health.timeout`` holds for everything together, also while bytes trickle in.
     """
+    import requests  # noqa: F401 - here, so that it takes no time of the first answer
+
     url = urljoin(app_url.rstrip("/") + "/", health.path.lstrip("/"))
     started = time.monotonic()
     deadline = started + health.timeout
@@ -107,7 +109,7 @@ def _ask(url: str, health: Health, patience: float) -> tuple[bool, str]:
     thread.start()
     thread.join(patience)
     return (
-        answers[0] if answers else (False, f"GET {health.path} gave no whole answer within {patience:.0f} s")
+        answers[0] if answers else (False, f"GET {health.path} gave no whole answer within {patience:.1f} s")
     )
 
 
@@ -129,7 +131,7 @@ def _get(url: str, health: Health, patience: float) -> tuple[bool, str]:
     except requests.exceptions.SSLError as error:
         return False, f"{asked} gave no answer: TLS: {_reason(error)}"
     except requests.Timeout:
-        return False, f"{asked} gave no whole answer within {patience:.0f} s"
+        return False, f"{asked} gave no whole answer within {patience:.1f} s"
     except requests.ConnectionError as error:
         return False, f"{asked} gave no answer: {_reason(error)}"
     except requests.exceptions.ChunkedEncodingError:

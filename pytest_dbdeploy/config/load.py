@@ -48,8 +48,8 @@ _UNUSED: Mapping[Mode, frozenset[str]] = {
 class Settings:
     """Everything that an action needs to know. ``environment``: the target; None in a comparison.
 
-    ``file``: the file that was read. ``environments``: all whose database is known. ``compared``: label and environment of each
-    side of a comparison. ``policy``: with the environment's overrides. ``sources``: what -> where it came from, for the header.
+    ``file``: the file that was read. ``environments``: all whose database is known. ``promotion``: the one that ``promote_from`` names.
+    ``compared``: label and environment of each side of a comparison. ``policy``: with the environment's overrides. ``sources``: what -> where it came from, for the header.
     ``notes``: what was read otherwise than written, for the header.
     """
 
@@ -61,6 +61,7 @@ class Settings:
     approve: str | None
     environment: Environment | None
     environments: Mapping[str, Environment]
+    promotion: Environment | None
     compared: tuple[tuple[str, Environment], ...]
     migrations: Migrations
     sandbox: Sandbox
@@ -106,6 +107,9 @@ def load_settings(
         refuse_read_only(
             environment, action.mode, read.source(("environments", environment.name, "read_only"))
         )
+    deploys = action.mode in (Mode.DEPLOY, Mode.DRY_RUN)
+    # A rollback must go on whatever became of the environment before this one.
+    promotion = environments.promotion(environment) if environment is not None and deploys else None
     compared = _unique([environments.side(side) for side in action.compare])
     _refuse_later(read)
     _check_paths(read, rootdir, action.mode)
@@ -124,6 +128,7 @@ def load_settings(
         approve=approve,
         environment=environment,
         environments=environments.available(),
+        promotion=promotion,
         compared=compared,
         migrations=_migrations(content.migrations),
         sandbox=content.sandbox,

@@ -62,7 +62,10 @@ Policy = dict[str, Severity]
 
 
 class EnvironmentSection(Section):
-    """One environment. ``database`` left out: the variable ``<NAME>_POSTGRES_URL``; ``protected``: by its name."""
+    """One environment. ``database`` left out: the variable ``<NAME>_POSTGRES_URL``; ``protected``: by its name.
+
+    ``promote_from``: the environment to which everything must have been deployed before, and kept.
+    """
 
     database: SecretText | None = None
     app_url: HttpUrl | None = None

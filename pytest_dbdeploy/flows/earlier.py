@@ -10,13 +10,12 @@ import psycopg
 
 from .. import journal
 from ..adapters import Adapters
-from ..compare.snapshot import read_snapshot
 from ..config.load import Settings
 from ..db.state import FINISHED, DeploymentRow, State, StateTable, end_leftovers
 from ..db.url import DatabaseUrl
 from ..errors import ConfigError, DbDeployError, LockError, StateError
 from ..model import Decision, ExitStatus, Level, LogPhase, Outcome, Phase, Reason, Verdict
-from ..plan import fingerprint, read_history
+from ..plan import read_schema
 from ..reports.artifacts import Artifacts
 from ..steps import Steps
 from . import undoing, way_back
@@ -115,8 +114,8 @@ class EarlierFlow(CommonFlow):
         assert self.url is not None
         with self.workspace.connect(self.url, "verify", read_only=True) as conn:
             row = self.table.find(conn, self.id)
-            snapshot = read_snapshot(conn, exclude_schemas=self.settings.state.own_schemas)
-            return row.state if row else None, fingerprint(snapshot, read_history(conn, self.layout))
+            found = read_schema(conn, self.layout, self.settings.state.own_schemas)
+            return row.state if row else None, found.fingerprint
 
     def _refuse_older(self, conn: psycopg.Connection[Any]) -> None:
         """A restore would undo the deployments after it too, those to another environment on the same database as well."""

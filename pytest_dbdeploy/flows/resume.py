@@ -12,7 +12,7 @@ from ..decision import decide
 from ..errors import DbDeployError, LockError
 from ..health import check_health
 from ..model import Decision, ExitStatus, Level, LogPhase, Mode, Outcome, Phase, Reason, Verdict
-from ..plan import make_plan, read_history
+from ..plan import make_plan, read_history, read_schema
 from . import way_back
 from .base import Close, Go, Ledger
 from .earlier import EarlierFlow
@@ -119,10 +119,19 @@ class ResumeFlow(EarlierFlow):
             try:
                 self.go_on()
                 if decision.verdict is Verdict.DEPLOY:
-                    self._set_state(State.KEPT)
+                    self._keep()
                     self._end(Outcome.DEPLOYED, ExitStatus.OK)
                 else:
                     self._put_back()
                     self._end(Outcome.ROLLED_BACK, ExitStatus.ROLLED_BACK)
             except Exception as error:  # noqa: BLE001 - status 12 must be reached, whatever happened
                 self._fail(error)
+
+    def _keep(self) -> None:
+        """The row says what the deployment left, as that of one that was not interrupted does."""
+        assert self.url is not None
+        with self.workspace.connect(self.url, "verify", read_only=True) as conn:
+            after = read_schema(conn, self.layout, self.settings.state.own_schemas)
+        with self.workspace.connect(self.url, "state", autocommit=True) as conn:
+            self.table.create(conn)  # that of an earlier version lacks columns
+        self._set_state(State.KEPT, fingerprint_after=after.fingerprint, objects_after=after.parts)
