@@ -11,6 +11,7 @@ from ..invocation import Action, Sourced
 from ..model import Mode, Severity
 from ..options import DEFAULT_CONFIG, ENV
 from ..secret import Secret, redactor
+from .alerting import alert_settings, silent_channels
 from .environments import Environments, refuse_read_only, used_environments
 from .models import (
     Acknowledgement,
@@ -25,12 +26,11 @@ from .models import (
     Reports,
     Rollback,
     Sandbox,
-    Smtp,
     State,
     Thresholds,
     Timeouts,
 )
-from .problems import Problem, config_error
+from .problems import config_error
 from .reading import Configuration, KeyPath, read_configuration
 
 BYPASS_HEADER = "x-vercel-protection-bypass"
@@ -141,12 +141,14 @@ def load_settings(
         rollback=_rollback(content.rollback, environment),
         release=content.release,
         timeouts=content.timeouts,
-        alerts=_alerts(read),
+        alerts=alert_settings(read),
         log=content.log,
         reports=content.reports,
         state=content.state,
         sources=_sources(environments, action, environment, config_file, artifacts),
-        notes=tuple(dict.fromkeys((*read.variables.notes, *environments.notes))),
+        notes=tuple(
+            dict.fromkeys((*read.variables.notes, *environments.notes, *silent_channels(read, action.mode)))
+        ),
     )
 
 
@@ -175,26 +177,6 @@ def _rollback(section: Rollback, environment: Environment | None) -> Rollback:
     return section.model_copy(
         update={"if_restore_loses_writes": "stop" if environment.protected else "discard"}
     )
-
-
-def _alerts(read: Configuration) -> AlertSettings:
-    alerts, variables = read.content.alerts, read.variables
-    port = variables.get("SMTP_PORT")
-    if port is not None and not (
-        port.value.isascii() and port.value.isdigit() and 0 < int(port.value) < 65536
-    ):
-        problem = Problem(
-            None, (), "must be a port, a number from 1 to 65535", "Such as 587, 465 or 25.", port.source
-        )
-        raise config_error(read.shown, [problem])
-    password = variables.text("SMTP_PASSWORD")
-    smtp = Smtp(
-        variables.text("SMTP_HOST"),
-        int(port.value) if port else None,
-        variables.text("SMTP_USER"),
-        Secret(password) if password else None,
-    )
-    return AlertSettings(alerts.slack, alerts.webhook, alerts.email, alerts.on, smtp)
 
 
 # -- checks ----------------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ KeyPath = tuple[str | int, ...]
 Used = Callable[[KeyPath], bool]
 
 # Keys that a variable of the same meaning sets when the file leaves them out (``null`` in the file: off).
-_FROM_VARIABLES: Mapping[tuple[str, ...], str] = {
+FROM_VARIABLES: Mapping[tuple[str, ...], str] = {
     ("alerts", "slack"): "SLACK_WEBHOOK_URL",
     ("alerts", "webhook", "url"): "ALERT_WEBHOOK_URL",
     ("alerts", "webhook", "secret"): "ALERT_WEBHOOK_SECRET",
@@ -68,6 +68,11 @@ class Configuration:
         """Whether the file gives the key a value (null is none)."""
         node, _ = self.root.find(path)
         return node is not None and node.value is not None
+
+    def is_null(self, path: KeyPath) -> bool:
+        """Whether the file turns the key off: a null for it, or for a section above it."""
+        nodes = (self.root.find(path[:length])[0] for length in range(1, len(path) + 1))
+        return any(node is not None and node.value is None for node in nodes)
 
 
 def find_file(rootdir: Path, config_file: Sourced[Path | None]) -> Path | None:
@@ -171,7 +176,7 @@ class _Filler:
 def _add_variables(
     data: dict[str, Any], variables: Variables, used: Used, origins: dict[KeyPath, str]
 ) -> None:
-    for path, name in _FROM_VARIABLES.items():
+    for path, name in FROM_VARIABLES.items():
         found = variables.get(name)
         if found is None or not used(path):
             continue

@@ -21,11 +21,15 @@ FILES = (".env.local", ".env")
 
 @dataclass(frozen=True, slots=True)
 class Variables:
-    """What is set, with its source. An empty variable counts as unset. ``notes``: lines of the files that could not be read."""
+    """What is set, with its source. An empty variable counts as unset. ``notes``: lines of the files that could not be read.
+
+    ``empty``: names that are set to nothing, and nowhere to more.
+    """
 
     values: Mapping[str, Sourced[str]]
     folder: Path
     notes: tuple[str, ...] = ()
+    empty: frozenset[str] = frozenset()
 
     def get(self, name: str) -> Sourced[str] | None:
         return self.values.get(name)
@@ -38,16 +42,19 @@ class Variables:
 def read_variables(folder: Path, environ: Mapping[str, str]) -> Variables:
     """The process's variables over those of the files in ``folder``. ConfigError when a file cannot be read."""
     found = {name: Sourced(value, f"variable {name}") for name, value in environ.items() if value}
+    empty = {name for name, value in environ.items() if not value}
     notes: list[str] = []
     for name in FILES:
         path = folder / name
         if path.is_file():  # a folder of this name is some virtual environment
-            for key, value in _read_file(path, found, notes).items():
+            for key, value in _read_file(path, found, notes, empty).items():
                 found.setdefault(key, value)
-    return Variables(found, folder, tuple(notes))
+    return Variables(found, folder, tuple(notes), frozenset(empty - found.keys()))
 
 
-def _read_file(path: Path, before: Mapping[str, Sourced[str]], notes: list[str]) -> dict[str, Sourced[str]]:
+def _read_file(
+    path: Path, before: Mapping[str, Sourced[str]], notes: list[str], empty: set[str]
+) -> dict[str, Sourced[str]]:
     from dotenv.parser import parse_stream
     from dotenv.variables import parse_variables
 
@@ -74,6 +81,7 @@ def _read_file(path: Path, before: Mapping[str, Sourced[str]], notes: list[str])
                 )
             else:
                 own.pop(binding.key, None)
+                empty.add(binding.key)
     return own
 
 

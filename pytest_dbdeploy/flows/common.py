@@ -11,7 +11,7 @@ from ..errors import ConfigError, LayoutError
 from ..layouts import find_layout
 from ..layouts.base import LayoutReader
 from ..model import Decision, ExitStatus, Outcome
-from ..reports import terminal
+from ..reports import ci, terminal
 from ..reports.record import RunRecord
 from ..steps import Steps
 from .base import Ledger
@@ -96,6 +96,12 @@ class CommonFlow:
 
     def summary(self) -> list[str]:
         return terminal.summary(self.record)
+
+    def last_lines(self, status: int) -> list[str]:
+        """For machines, after all other output: what the CI service notes, then the outcome. ``status``: of the process."""
+        if self._workspace is None:
+            return []
+        return [*ci.annotation_lines(self.record, self.settings.rootdir), ci.last_line(self.record, status)]
 
     @property
     def markup(self) -> dict[str, bool]:

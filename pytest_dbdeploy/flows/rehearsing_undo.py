@@ -21,7 +21,7 @@ from ..undo.altering import CannotUndo
 from ..undo.proof import Proof, Prover, Rehearsed
 from ..undo.row_proof import RowsChange
 from ..units import initial_units
-from .workspace import Workspace, error_text
+from .workspace import Workspace, count, error_text
 
 PHASE = LogPhase.SANDBOX_VALIDATION
 _COPY = "dbdeploy_undo_proof"
@@ -61,7 +61,7 @@ class UndoRehearsal:
                 step.skipped(f"there is no undo: {why.splitlines()[0]}")
                 return UndoRehearsed(None, why)
             step.done(
-                f"{len(proof.undo.steps)} reverse statements ({proof.undo.source}) proven, users' writes stayed"
+                f"{count(len(proof.undo.steps), 'reverse statement')} ({proof.undo.source}) proven, users' writes stayed"
             )
         self._say_cost(proof)
         return UndoRehearsed(proof)

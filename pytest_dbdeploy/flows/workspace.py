@@ -20,7 +20,7 @@ from ..errors import DbDeployError, StateError
 from ..journal import RUNNING, VERDICT, Journal, RunningGate, death
 from ..last_words import LastWords
 from ..model import ExitStatus, GateRecord, Level, LogPhase, Mode, Outcome
-from ..reports import json_report, log_table, schema_comparison
+from ..reports import ci, json_report, log_table, schema_comparison
 from ..reports.artifacts import CLONE, JOURNAL, Artifacts, all_artifacts, prune, sweep
 from ..reports.log import DeploymentLog
 from ..reports.record import RunRecord
@@ -128,6 +128,7 @@ class Workspace:
             lambda: self._write_log_table(log_to),
             self.stack.close,
             self._prune,
+            lambda: ci.write_summaries(self.record),
             lambda: self.journal.finish() if finished else self.journal.close(),
         ):
             try:

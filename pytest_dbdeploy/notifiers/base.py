@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from ..errors import DbDeployError
 from ..jsonfile import redact_text
-from ..model import ExitStatus, Mode, Outcome
+from ..model import ExitStatus, Mode, Outcome, Reason
+from ..reports.reasons import and_more, first_line, grouped
 from ..reports.record import RunRecord
 from ..reports.samples import presentable
 from ..reports.terminal import next_commands, verdict
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from ..config.models import AlertSettings
 
 _MOST = 10
+PAUSES = (1.0, 2.0)  # seconds before the second and the third attempt, where the server asks for no other
 _NOT_WORTH_AN_ALERT = {Outcome.NOTHING_TO_DEPLOY, Outcome.DRY_RUN, Outcome.EQUAL, Outcome.DIFFERENT}
 
 
@@ -86,7 +88,6 @@ def message_from(record: RunRecord, environ: Mapping[str, str] = os.environ) -> 
     status = ExitStatus.INTERNAL_ERROR if record.exit_status is None else record.exit_status
     success = outcome is Outcome.DEPLOYED
     reasons = record.decision.reasons if record.decision and not success else ()
-    texts = [f"{r.gate}: {r.message}" if r.gate else r.message for r in reasons]
     names = [m.name for m in record.plan.migrations] if record.plan else []
 
     def safe(lines: list[str]) -> tuple[str, ...]:
@@ -104,12 +105,17 @@ def message_from(record: RunRecord, environ: Mapping[str, str] = os.environ) -> 
         outcome=outcome.value,
         exit_status=int(status),
         seconds=round(record.seconds, 1),
-        reasons=safe([(text.splitlines() or [""])[0] for text in texts]),
+        reasons=safe([_reason(reason, more) for reason, more in grouped(reasons)]),
         migrations=safe(names),
         what_stands_where=safe(record.what_stands_where),
         next_commands=safe(next_commands(record)),
         link=ci_link(environ),
     )
+
+
+def _reason(reason: Reason, more: int) -> str:
+    text = f"{reason.gate}: {first_line(reason)}" if reason.gate else first_line(reason)
+    return f"{text} ({and_more(more)})" if more else text
 
 
 def ci_link(environ: Mapping[str, str]) -> str | None:

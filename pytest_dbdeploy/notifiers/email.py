@@ -6,13 +6,15 @@ import html
 import smtplib
 import socket
 import ssl
-from contextlib import AbstractContextManager
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid, parseaddr
 from typing import TYPE_CHECKING
 
 from ..jsonfile import redact_text
-from .base import AlertError, AlertMessage, Limits, facts, plain_text, sections
+from .base import PAUSES, AlertError, AlertMessage, Limits, facts, plain_text, sections
 
 if TYPE_CHECKING:
     from ..config.models import AlertSettings
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
 _PORT = {"starttls": 587, "tls": 465, "none": 25}
 _COLOUR = {"success": "#2e7d32", "failure": "#b26a00"}
 _RED = "#c62828"
+
+
+class _BusyError(AlertError):
+    """The server asks to come again later."""
 
 
 class Email:
@@ -30,8 +36,18 @@ class Email:
 
     def send(self, alerts: AlertSettings, message: AlertMessage, limits: Limits) -> None:
         mail = compose(alerts, message)
+        for pause in PAUSES:
+            try:
+                return self._send(alerts, mail, limits)
+            except _BusyError:
+                if pause >= limits.left:
+                    break
+                time.sleep(pause)
+        return self._send(alerts, mail, limits)
+
+    def _send(self, alerts: AlertSettings, mail: EmailMessage, limits: Limits) -> None:
         try:
-            with _connect(alerts, limits) as server:
+            with _connected(alerts, limits) as server:
                 refused = server.send_message(mail)
         except AlertError:
             raise
@@ -41,7 +57,8 @@ class Email:
             # smtplib turns some timeouts into "Connection unexpectedly closed: timed out".
             if isinstance(error, TimeoutError) or str(error).endswith("timed out"):
                 raise AlertError(f"no answer from the mail server within {limits.timeout:g} s") from None
-            raise AlertError(f"the mail server did not take the mail: {_words(error)}") from None
+            kind = _BusyError if _temporary(error) else AlertError
+            raise kind(f"the mail server did not take the mail: {_words(error)}") from None
         if refused:
             raise AlertError(f"the mail server refused the recipients {', '.join(sorted(refused))}")
 
@@ -71,7 +88,8 @@ def _sender(alerts: AlertSettings) -> str:
     return alerts.email.from_ or (user if "@" in user else f"dbdeploy@{socket.gethostname() or 'localhost'}")
 
 
-def _connect(alerts: AlertSettings, limits: Limits) -> AbstractContextManager[smtplib.SMTP]:
+@contextmanager
+def _connected(alerts: AlertSettings, limits: Limits) -> Iterator[smtplib.SMTP]:
     smtp, tls = alerts.smtp, alerts.email.tls
     if not smtp.host:
         raise AlertError("SMTP_HOST is not set, so no mail server is known")
@@ -88,24 +106,35 @@ def _connect(alerts: AlertSettings, limits: Limits) -> AbstractContextManager[sm
             server.starttls(context=ssl.create_default_context())
         if smtp.user:
             server.login(smtp.user, smtp.password.reveal() if smtp.password else "")
-    except BaseException:
+        yield server
+        with suppress(
+            smtplib.SMTPException, OSError
+        ):  # the mail is taken: how the server says good-bye is its own affair
+            server.quit()
+    finally:
         server.close()
-        raise
-    return server
+
+
+def _temporary(error: Exception) -> bool:
+    """Whether all that the server said has a code from 400 to 499."""
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return all(400 <= code < 500 for code, _ in error.recipients.values())
+    return isinstance(error, smtplib.SMTPResponseException) and 400 <= error.smtp_code < 500
 
 
 def _words(error: Exception) -> str:
     """The server's answer in one line, without what was sent to it."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
-        return f"recipients refused: {', '.join(sorted(error.recipients))}"
+        refused = (f"{who} ({_answer(*said)})" for who, said in sorted(error.recipients.items()))
+        return f"recipients refused: {', '.join(refused)}"
     if isinstance(error, smtplib.SMTPResponseException):
-        answer = (
-            error.smtp_error.decode(errors="replace")
-            if isinstance(error.smtp_error, bytes)
-            else error.smtp_error
-        )
-        return redact_text(" ".join(f"{error.smtp_code} {answer}".split()))
+        return _answer(error.smtp_code, error.smtp_error)
     return redact_text(" ".join(str(error).split()) or type(error).__name__)
+
+
+def _answer(code: int, text: bytes | str) -> str:
+    words = text.decode(errors="replace") if isinstance(text, bytes) else text
+    return redact_text(" ".join(f"{code} {words}".split()))
 
 
 def _html(message: AlertMessage) -> str:

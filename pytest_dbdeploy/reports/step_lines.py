@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import textwrap
 import time
@@ -41,7 +42,8 @@ class ReporterWriter:
 
     @property
     def isatty(self) -> bool:
-        return bool(getattr(self._terminal, "_file", None) and self._terminal._file.isatty())
+        file = getattr(self._terminal, "_file", None)
+        return bool(file and file.isatty() and os.environ.get("TERM") != "dumb")
 
     @property
     def width(self) -> int:

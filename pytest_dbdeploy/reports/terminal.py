@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..jsonfile import redact_text
-from ..model import Change, ChangeType, GateOutcome, GateRecord, Mode, Outcome, Plan, Severity
+from ..model import Change, ChangeType, GateOutcome, GateRecord, Mode, Outcome, Plan, Reason, Severity
 from . import schema_comparison
+from .reasons import and_more, first_line, grouped
 from .record import RunRecord
 from .samples import presentable
 from .step_lines import ReporterWriter, TerminalReport, Writer
@@ -240,7 +241,9 @@ def summary(record: RunRecord) -> list[str]:
     elif record.outcome in _WITH_CHANGES:
         title = _WITH_CHANGES[record.outcome] + _legend(record)
         lines += _section(title, (_change(change) for change in record.changes))
-    lines += _section("what stands where", record.what_stands_where, most=None)
+    here = f"{Path.cwd()}{os.sep}"
+    stands = (line.replace(here, "") for line in record.what_stands_where)
+    lines += _section("what stands where", stands, most=None)
     lines += _section("notes", dict.fromkeys(record.notes), most=None)
     lines += _section(
         "alerts",
@@ -263,21 +266,18 @@ def _legend(record: RunRecord) -> str:
 def _reasons(record: RunRecord) -> list[str]:
     if record.decision is None or record.outcome in _GOOD:
         return []
-    gates: dict[str, list[str]] = {}
-    for reason in record.decision.reasons:
-        if record.outcome is Outcome.DIFFERENT and (reason.gate or "").startswith(_SCHEMA_GATE):
-            continue
-        first = (reason.message.splitlines() or [""])[0]
-        # Gates that fail for one reason are one entry, whether they failed or ended with an error.
-        same = first.removeprefix("failed: ").removeprefix("ended with an error: ")
-        gates.setdefault(same if ": " in first else f"{first} {reason.gate}", []).append(
-            f"{reason.gate}\n  {first}" if reason.gate else first
-        )
-    return _section("why", (texts[0] + _and_more(len(texts) - 1) for texts in gates.values()))
+    reasons = (
+        reason
+        for reason in record.decision.reasons
+        if record.outcome is not Outcome.DIFFERENT or not (reason.gate or "").startswith(_SCHEMA_GATE)
+    )
+    return _section("why", (_reason(reason, more) for reason, more in grouped(reasons)))
 
 
-def _and_more(number: int) -> str:
-    return f"\n  and {_count(number, 'more gate')} for the same reason, see report.json" if number else ""
+def _reason(reason: Reason, more: int) -> str:
+    first = first_line(reason)
+    text = f"{reason.gate}\n  {first}" if reason.gate else first
+    return f"{text}\n  {and_more(more)}, see report.json" if more else text
 
 
 def _warnings(record: RunRecord) -> list[str]:

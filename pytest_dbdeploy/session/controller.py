@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -146,6 +148,7 @@ class Controller:
         if not junit.is_step(report):
             self.ledger.report(report)
             junit.add_warning(self.config, report)
+            junit.add_place(self.config, report)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport | pytest.CollectReport) -> Any:
@@ -244,6 +247,16 @@ class Controller:
             return []
         notes = self.conductor.notes if self.conductor is not None else []
         return [*self.flow.summary(), *notes]
+
+    def say_last_lines(self, status: int) -> None:
+        """When all others have spoken, pytest too: what machines look for at the end of the output. ``status``: of the process."""
+        lines: Callable[[int], list[str]] | None = getattr(self.flow, "last_lines", None)
+        with contextlib.suppress(
+            Exception
+        ):  # a closed stdout, or a full pipe's other end gone: the verdict stands
+            for line in lines(status) if lines is not None else ():
+                sys.stdout.write(redactor.redact(line) + "\n")
+            sys.stdout.flush()
 
     def pytest_unconfigure(self) -> None:
         """The safety net: reached also when the session did not start, or died where pytest prints no summary."""

@@ -93,6 +93,7 @@ class ExitGuard:
             hook.pytest_sessionfinish(session=controller.session, exitstatus=pytest.ExitCode.TESTS_FAILED)
         with contextlib.suppress(BaseException):
             hook.pytest_unconfigure(config=controller.config)
+        controller.say_last_lines(controller.status or int(ExitStatus.INTERNAL_ERROR))
         self._really(controller.status)
 
     def _really(self, status: int | None) -> NoReturn:

@@ -80,19 +80,22 @@ def whole_session(config: pytest.Config) -> Generator[None, Any, Any]:
     _running.append(config)
     error: BaseException | None = None
     status: Any = ExitStatus.INTERNAL_ERROR
+    refused: pytest.UsageError | None = None
     try:
         status = yield
-    except pytest.UsageError:
-        raise
+    except pytest.UsageError as raised:
+        refused = raised
     except BaseException as raised:  # noqa: BLE001 - out of another plugin's last hooks, where pytest catches nothing
         error = raised
     finally:
         _running.remove(config)
     if hasattr(config, "workerinput"):
-        if error is not None:
-            raise error
+        if error is not None or refused is not None:
+            raise error or refused or AssertionError
         return status
     controller: Any = config.pluginmanager.getplugin("dbdeploy-controller")
+    if refused is not None:
+        return _refused(config, controller, refused)
     lines: list[str] = []
     if controller is not None:
         if error is not None:
@@ -107,7 +110,23 @@ def whole_session(config: pytest.Config) -> Generator[None, Any, Any]:
         _say(f"dbdeploy: internal error: {blame(error)}")
     if error is not None or (not lines and status == ExitStatus.INTERNAL_ERROR):
         _say(next((line for line in lines if line.strip()), "dbdeploy: nothing was deployed"))
-    return status if error is None or controller is not None else int(ExitStatus.INTERNAL_ERROR)
+    if controller is None:
+        return status if error is None else int(ExitStatus.INTERNAL_ERROR)
+    controller.say_last_lines(int(status))
+    return status
+
+
+def _refused(config: pytest.Config, controller: Any, error: pytest.UsageError) -> int:
+    """Says what is wrong as pytest does, but before our last line and not after it."""
+    if controller is None:
+        raise error
+    from _pytest.config import create_terminal_writer
+
+    with contextlib.suppress(OSError, ValueError):  # a closed stderr
+        for text in error.args:
+            create_terminal_writer(config, sys.stderr).line(f"ERROR: {text}\n", red=True)
+    controller.say_last_lines(int(ExitStatus.USAGE_ERROR))
+    return int(ExitStatus.USAGE_ERROR)
 
 
 def _say(text: str) -> None:

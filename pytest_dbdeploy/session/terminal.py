@@ -96,6 +96,7 @@ def summary(reporter: Any, lines: list[str], markup: dict[str, bool]) -> None:
     ]
     if not lines and not warned:
         return
+    reporter.ensure_newline()  # after the dots of the last file: pytest writes it before the first line of ours, not before its title
     reporter.section("dbdeploy", blue=True)
     width = reporter._tw.fullwidth + 1
     for number, line in enumerate(lines[:1] if reporter.verbosity < 0 else [*lines, *warned]):

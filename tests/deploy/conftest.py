@@ -57,6 +57,8 @@ class Result:
         SCHEMA.validate(report)
         COMPARISON.validate(self.json("schema-comparison.json"))
         assert report["exitStatus"] == self.status
+        last = f"dbdeploy: outcome={report['outcome']} id={report['deploymentId']} exit={self.status}"
+        assert self.output.splitlines()[-1] == last, "the last line is for scripts, whatever happened"
         if self.status == 4:
             return  # refused before pytest wrote any JUnit
         cases = self.junit()

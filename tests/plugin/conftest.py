@@ -104,6 +104,8 @@ class Project:
         run = Run(int(result.ret), events, result.stdout.str() + result.stderr.str(), *read_junit(xml))
         if check:
             check_order(run)
+            if "lose-terminal" not in str(fake):
+                check_last_line(run, result.outlines)
         return run
 
 
@@ -146,6 +148,13 @@ def check_order(run: Run) -> None:
             assert all(event["time"] <= opened.get(later, 1e99) for later in PHASES[here + 1 :]), (
                 "a gate ran too late"
             )
+
+
+def check_last_line(run: Run, lines: list[str]) -> None:
+    """Whoever else wrote something: machines find the outcome in the last line, once, and with the status of the process."""
+    if "close" in run.names() and run.status >= 0:
+        assert lines[-1] == f"dbdeploy: outcome=fake id=deploy-fake exit={run.status}"
+        assert sum("outcome=fake" in line for line in lines) == 1
 
 
 @pytest.fixture

@@ -159,6 +159,48 @@ def test_channels_of_alerts_come_from_variables(load):
     assert settings.release.vercel.token.reveal() == "vercel-token"
 
 
+@pytest.mark.parametrize(
+    ("content", "environ", "notes"),
+    [
+        (None, {}, ()),
+        (None, {"SLACK_WEBHOOK_URL": ""}, ("no alert goes to Slack: variable SLACK_WEBHOOK_URL is empty",)),
+        ("alerts: {slack: null}\n", {"SLACK_WEBHOOK_URL": ""}, ()),
+        ("alerts: null\n", {"SLACK_WEBHOOK_URL": "", "ALERT_EMAIL": ""}, ()),
+        (
+            "alerts:\n  webhook:\n    url: ${ALERT_WEBHOOK_URL:-}\n",
+            {},
+            ("no alert goes to the webhook: alerts.webhook.url is empty (dbdeploy.yaml:3)",),
+        ),
+        ("alerts: {slack: '${HOOK:-}'}\n", {"HOOK": "https://hooks.slack.example/T/B/y"}, ()),
+        (
+            "alerts: {email: {to: '${ALERT_EMAIL:-}'}}\n",
+            {"ALERT_EMAIL": ""},
+            ("no alert goes to e-mail: alerts.email.to is empty (dbdeploy.yaml:1)",),
+        ),
+        (
+            None,
+            {"ALERT_EMAIL": "ops@example.org"},
+            ("no alert goes to e-mail: variable SMTP_HOST is not set",),
+        ),
+        (None, {"ALERT_EMAIL": "ops@example.org", "SMTP_HOST": "mail.example"}, ()),
+    ],
+)
+def test_a_channel_that_is_configured_and_empty_is_named(load, content, environ, notes):
+    assert load(content, {"DEV_POSTGRES_URL": URL, **environ}).notes == notes
+
+
+def test_an_empty_variable_of_an_env_file_is_named_too_unless_another_place_has_more(load):
+    files = {".env.local": "SLACK_WEBHOOK_URL=\n", ".env": "ALERT_EMAIL=\n"}
+    environ = {"DEV_POSTGRES_URL": URL, "ALERT_EMAIL": "ops@example.org", "SMTP_HOST": "mail.example"}
+    notes = load(None, environ, env_files=files).notes
+    assert notes == ("no alert goes to Slack: variable SLACK_WEBHOOK_URL is empty",)
+
+
+def test_a_dry_run_that_alerts_nobody_says_nothing_of_channels(load):
+    action = Action(Mode.DRY_RUN, environment="dev")
+    assert load(None, {"DEV_POSTGRES_URL": URL, "SLACK_WEBHOOK_URL": ""}, action=action).notes == ()
+
+
 def test_null_in_the_file_turns_a_channel_off_whatever_the_variable_says(load):
     environ = {
         "DEV_POSTGRES_URL": URL,

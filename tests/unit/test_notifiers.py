@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import email
-import email.policy
+import contextlib
 import hashlib
 import hmac
 import json
 import logging
 import re
-import shutil
 import socket
-import ssl
-import subprocess
 import threading
 import time
 from dataclasses import replace
@@ -22,8 +18,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, AuthResult
 
 from pytest_dbdeploy import notifiers
 from pytest_dbdeploy.config.models import AlertSettings, Email, Smtp, Webhook
@@ -32,6 +26,7 @@ from pytest_dbdeploy.notifiers import slack, webhook
 from pytest_dbdeploy.notifiers.base import ci_link, message_from
 from pytest_dbdeploy.reports.record import RunRecord
 from pytest_dbdeploy.secret import Secret, redactor
+from tests.standins import Mailbox, MailServer, blocks_of, free_port, make_certificate, slack_problems
 
 SECRET_PATH = "/services/T000/B000/x0x0x0secret"
 
@@ -164,24 +159,11 @@ def test_any_message_stays_within_slacks_limits(filler):
         link="https://ci.example/" + "y" * 5000,
     )
     data = slack.payload(big)
-    blocks = data["blocks"] + [block for attachment in data["attachments"] for block in attachment["blocks"]]
-    assert len(blocks) <= 50
-    texts = []
-    for block in blocks:
-        texts += [block["text"]["text"]] if "text" in block else [field["text"] for field in block["fields"]]
-        if block["type"] == "header":
-            assert len(block["text"]["text"]) <= 150
-        elif "text" in block:
-            assert len(block["text"]["text"]) <= 3000
+    assert slack_problems(data) == []
+    for block in blocks_of(data)[1:]:
+        if "text" in block:
             assert block["text"]["text"].count("```") == 2
-        else:
-            assert len(block["fields"]) <= 10
-            assert all(len(field["text"]) <= 2000 for field in block["fields"])
-    assert sum(map(len, texts)) <= 13_200
-    assert len(data["text"]) <= 40_000
-    assert "<!channel>" not in json.dumps([block for block in blocks if block["type"] != "header"])
-    escaped = [text for text in texts[1:] if "&" in text]
-    assert all(re.fullmatch(r"(?s)(?:[^&<>]|&(?:amp|lt|gt);)*", text) for text in escaped)
+            assert "<!channel>" not in block["text"]["text"]
 
 
 # -- webhook
@@ -256,11 +238,11 @@ def test_a_busy_server_is_asked_once_more(server, first):
     assert len(server.requests) == 2
 
 
-def test_only_once_more(server):
+def test_a_server_that_stays_busy_is_asked_three_times(server):
     server.answers = [(503, {"Retry-After": "0"}, "")]
     (result,) = notifiers.send_all(slack_to(server.url), message())
     assert result == {"channel": "slack", "status": "failed", "error": "the server answered 503"}
-    assert len(server.requests) == 2
+    assert len(server.requests) == 3
 
 
 @pytest.mark.parametrize("form", [lambda s: str(s), lambda s: formatdate(time.time() + s, usegmt=True)])
@@ -275,12 +257,12 @@ def test_retry_after_is_honoured_up_to_the_limit(server, form):
 
 
 @pytest.mark.parametrize(
-    ("value", "seconds"), [(None, 1.0), ("", 1.0), ("7", 7.0), ("soon", 1.0), ("-3", 1.0)]
+    ("value", "seconds"), [(None, 1.5), ("", 1.5), ("7", 7.0), ("soon", 1.5), ("-3", 1.5)]
 )
-def test_an_odd_retry_after_means_a_second(value, seconds):
+def test_an_odd_retry_after_counts_as_none(value, seconds):
     from pytest_dbdeploy.notifiers import http
 
-    assert http._retry_after(value) == seconds
+    assert http._retry_after(value, 1.5) == seconds
 
 
 def test_other_refusals_are_not_tried_again(server):
@@ -303,6 +285,84 @@ def test_a_server_that_does_not_answer_ends_at_the_timeout(server):
     (result,) = notifiers.send_all(slack_to(server.url), message(), timeout=0.3)
     assert result["error"].startswith("no answer within")
     assert time.monotonic() - started < 5
+
+
+@contextlib.contextmanager
+def talking(*parts, then="close", tls=None):
+    """A TCP server that says ``parts`` to whoever connects, and then closes, or goes on for ever with a byte now and then."""
+    end = threading.Event()
+
+    def serve():
+        with contextlib.suppress(OSError):  # the listener is closed, or the client has gone
+            while True:
+                connection, _ = listener.accept()
+                with contextlib.suppress(OSError), connection:
+                    if tls is not None:
+                        connection = tls.wrap_socket(connection, server_side=True)
+                    for part in parts:
+                        connection.sendall(part)
+                        if part != parts[-1]:
+                            connection.recv(65536)
+                    while then == "trickle" and not end.wait(0.02):
+                        connection.sendall(b"x")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            end.set()
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join(5)
+
+
+def http_to(port, scheme="http"):
+    return slack_to(f"{scheme}://127.0.0.1:{port}{SECRET_PATH}")
+
+
+def test_bytes_that_trickle_in_for_ever_do_not_outlast_the_limit():
+    with (
+        talking(b"HTTP/1.1 200 OK\r\nX-Slow: ", then="trickle") as slow,
+        talking(b"220-", then="trickle") as mail,
+    ):
+        alerts = replace(http_to(slow), email=mail_to(mail).email, smtp=Smtp("127.0.0.1", mail))
+        results = notifiers.send_all(alerts, message(), timeout=20, limit=0.6)
+    assert results == [
+        {"channel": name, "status": "failed", "error": "not sent within 0.6 s"} for name in ("email", "slack")
+    ]
+
+
+def test_an_endless_body_is_not_waited_for():
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n"
+    with talking(head, then="trickle") as port:
+        assert notifiers.send_all(http_to(port), message(), limit=20) == [
+            {"channel": "slack", "status": "sent"}
+        ]
+
+
+def test_a_connection_that_is_closed_is_reported():
+    with talking(b"") as port:
+        (result,) = notifiers.send_all(http_to(port), message())
+    assert result["error"] == "no connection: broken off"
+
+
+def test_a_port_where_nobody_listens_and_a_host_that_nobody_knows_are_told_apart():
+    (result,) = notifiers.send_all(http_to(free_port()), message())
+    assert result["error"] == "no connection: refused"
+    (result,) = notifiers.send_all(slack_to(f"http://nowhere.invalid{SECRET_PATH}"), message(), limit=20)
+    assert result["error"] == "no connection: unknown host"
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(certificate):
+    with talking(b"", tls=certificate[1]) as port:
+        (result,) = notifiers.send_all(http_to(port, "https"), message())
+    assert result["error"].startswith("TLS: the server's certificate was not accepted")
+
+
+def test_a_server_that_does_not_speak_tls_is_reported(server):
+    (result,) = notifiers.send_all(slack_to(server.url.replace("http:", "https:")), message(), timeout=2)
+    assert result["error"].startswith("TLS:")
 
 
 def test_all_channels_together_have_one_limit(server):
@@ -432,51 +492,6 @@ def test_the_link_leads_to_the_ci_run(environ, link):
 # -- e-mail
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-class Mailbox:
-    """A real SMTP server; ``mails`` are (recipients, parsed mail)."""
-
-    def __init__(self):
-        self.mails, self.logins, self.refuse = [], [], set()
-
-    async def handle_RCPT(self, server, session, envelope, address, options):
-        if address in self.refuse:
-            return "550 5.1.1 no such user"
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_DATA(self, server, session, envelope):
-        self.mails.append(
-            (
-                envelope.rcpt_tos,
-                email.message_from_bytes(envelope.content, policy=email.policy.default),
-                session,
-            )
-        )
-        return "250 OK"
-
-    def authenticate(self, server, session, envelope, mechanism, data):
-        self.logins.append((data.login, data.password))
-        return AuthResult(success=data.password == b"mail-passw0rd", handled=False)
-
-
-class StartTls(Controller):
-    """aiosmtpd's controller with the options of its server."""
-
-    def __init__(self, mailbox, **options):
-        self.options = options
-        context = options.pop("implicit_tls", None)
-        super().__init__(mailbox, hostname="localhost", port=free_port(), ssl_context=context)
-
-    def factory(self):
-        return SMTP(self.handler, hostname="localhost", **self.options)
-
-
 @pytest.fixture
 def mailbox():
     return Mailbox()
@@ -488,7 +503,7 @@ def serve(mailbox):
     started = []
 
     def start(**options):
-        controller = StartTls(mailbox, **options)
+        controller = MailServer(mailbox, **options)
         controller.start()
         started.append(controller)
         return controller.port
@@ -501,17 +516,7 @@ def serve(mailbox):
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
     """A certificate for localhost: (certificate file, server's context)."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl makes the certificate")
-    folder = tmp_path_factory.mktemp("tls")
-    cert, key = folder / "cert.pem", folder / "key.pem"
-    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost"
-    subprocess.run(
-        [*command.split(), "-keyout", str(key), "-out", str(cert)], check=True, capture_output=True
-    )
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(cert, key)
-    return cert, context
+    return make_certificate(tmp_path_factory.mktemp("tls"))
 
 
 def mail_to(port, *, tls="none", user=None, password=None, to=("team@example.org",)):
@@ -601,6 +606,23 @@ def test_a_refused_recipient_is_named(mailbox, serve):
     assert [recipients for recipients, _, _ in mailbox.mails] == [["a@example.org"]]
     (result,) = notifiers.send_all(mail_to(port, to=["gone@example.org"]), message())
     assert "gone@example.org" in result["error"]
+
+
+@pytest.mark.parametrize("times", [1, 2, 9])
+def test_a_mail_server_that_asks_to_come_later_is_asked_up_to_three_times(mailbox, serve, times, monkeypatch):
+    monkeypatch.setattr("pytest_dbdeploy.notifiers.email.PAUSES", (0.0, 0.0))
+    mailbox.busy = times
+    result = notifiers.send_all(mail_to(serve()), message())
+    assert mailbox.busy == max(0, times - 3)
+    assert result == SENT if times < 3 else "451 4.7.1 come again later" in result[0]["error"]
+    assert len(mailbox.mails) == (times < 3)
+
+
+def test_a_mail_server_that_leaves_without_a_good_bye_has_taken_the_mail():
+    answers = (b"220 hi\r\n", b"250 hi\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n", b"250 taken\r\n")
+    with talking(*answers, b"500 what?\r\n") as port:
+        alerts = replace(mail_to(port), smtp=Smtp("127.0.0.1", port))
+        assert notifiers.send_all(alerts, message()) == SENT
 
 
 def test_a_mail_server_that_is_not_there_is_reported():
