@@ -17,6 +17,10 @@ from .variables import Variables
 
 PROTECTED_NAMES = frozenset({"prod", "production", "live", "main"})
 _VARIABLE = re.compile(r"([A-Z][A-Z0-9_]*)_POSTGRES_URL")
+#: Headers whose values are ordinary words, which must not be masked wherever they stand.
+_HARMLESS = re.compile(
+    r"(?i)accept(-\w+)?|user-agent|host|origin|referer|content-type|cache-control|connection|pragma"
+)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
@@ -174,10 +178,11 @@ class Environments:
         )
 
     def _register_headers(self, section: EnvironmentSection, name: str) -> None:
-        """Health headers that carry a credential, by their name or because they come from a variable."""
+        """Health headers that carry a credential: by their name, because they come from a variable, or by their length."""
         for header, value in section.health.headers.items():
             from_variable = ("environments", name, "health", "headers", header) in self.read.origins
-            if from_variable or re.search(r"(?i)auth|cookie|token|secret|key|password|bypass", header):
+            by_name = re.search(r"(?i)auth|cookie|token|secret|key|password|bypass", header)
+            if from_variable or by_name or (len(value) > 8 and not _HARMLESS.fullmatch(header)):
                 redactor.register(value)
 
     def _check_database(self, text: str, source: str, name: str | None) -> str:

@@ -30,7 +30,7 @@ from ..model import (
     Verdict,
 )
 from ..plan import Planned, covered, make_plan, plan_hash, read_history
-from ..releasers import git
+from ..releasers.git import read_state
 from ..reports import terminal
 from ..rules import RULES, severity_of
 from ..steps import Steps
@@ -81,6 +81,7 @@ class DeployFlow(EndingFlow):
         self.record.notes += plan.notes
         if self.environment.app_url:
             self.health = check_health(self.environment.app_url, self.environment.health, patient=False)
+            self.record.health["before"] = self.health
 
     def _plan(self) -> Plan:
         target_error = None
@@ -112,13 +113,12 @@ class DeployFlow(EndingFlow):
         )
 
     def _git_state(self) -> GitState | None:
-        state = git.read_state(self.settings.rootdir, self.record.notes.append)
+        state = read_state(self.settings.rootdir, self.record.notes.append)
+        self.code = CodeRelease.planned(self.workspace, self.environment, self.adapters.releasers)
         branch = self.environment.branch
-        if branch is None:
+        if self.code is None or branch is None or state is None:
             return state
-        self.code = CodeRelease(self.settings.rootdir, branch, state, self.settings.release.git)
-        stands = self.code.prepared.old if self.code.prepared else None
-        return replace(state, target_branch=branch, target_commit=stands) if state else None
+        return replace(state, target_branch=branch, target_commit=self.code.old)
 
     def _set_plan(self, plan: Plan) -> None:
         self.plan = self.record.plan = plan
@@ -251,8 +251,12 @@ class DeployFlow(EndingFlow):
 
     def _deploy(self) -> None:
         assert self.url is not None
-        release = self.code.as_json() if self.code else {}
-        self.work = work = TargetWork(self.workspace, self.layout, self.plan, self.url, release)
+        code = self.code
+        if code is not None:
+            code.look_again()
+        self.work = work = TargetWork(
+            self.workspace, self.layout, self.plan, self.url, code.as_json() if code else {}
+        )
         work.open()
         self.held = work.held
         work.insert_row()
@@ -270,11 +274,14 @@ class DeployFlow(EndingFlow):
                 (found.before, found.after),
             )
             work.back_up(rehearsal)
+            if code is not None and code.first:
+                work.let_code_go_first()
+                code.release()
             work.apply(rehearsal)
         else:
             work.leave_database()
-        if self.code is not None:
-            self.code.push(self.workspace)
+        if code is not None and not code.begun:
+            code.release()
 
     def _after_context(self) -> dict[str, Any]:
         assert self.work is not None and self.url is not None
@@ -290,6 +297,7 @@ class DeployFlow(EndingFlow):
                 self.health_after = check_health(
                     self.environment.app_url, self.environment.health, patient=self.health.healthy, step=step
                 )
+                self.record.health["after"] = self.health_after
             step.done(
                 f"{count(len(changes), 'rehearsed change')}, {len(self.verification.missing)} missing on the target"
             )
@@ -365,6 +373,7 @@ class DeployFlow(EndingFlow):
             "if_restore_loses_writes": self.settings.rollback.if_restore_loses_writes,
             "health_after": self.health_after,
             "release_error": self.code.error if self.code else None,
+            "release_reverted": self.code.reverted if self.code else None,
         }
 
     def _way_back_checks(self, found: Rehearsed) -> dict[str, Any]:

@@ -41,13 +41,14 @@ _PATIENCE = 3
 
 
 class Stage(IntEnum):
-    """How far the target has come. Up to ``ROW`` its schema and data are untouched."""
+    """How far the target has come. Up to ``CODE`` (the code goes first) its schema and data are untouched."""
 
     UNTOUCHED = 0
     ROW = 1
-    APPLYING = 2
-    APPLIED = 3
-    ENDED = 4
+    CODE = 2
+    APPLYING = 3
+    APPLIED = 4
+    ENDED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +208,14 @@ class TargetWork:
         self.workspace.record.backup = backup
         return backup
 
+    def let_code_go_first(self) -> None:
+        """From now on the deployment is unfinished, though nothing of the database is touched: its position is 0."""
+        self._check_lock()
+        if not self.as_planned():
+            raise _drifted()
+        self.set_state(State.APPLYING)
+        self.stage = Stage.CODE
+
     def leave_database(self) -> None:
         """No migration is pending: only code goes along."""
         way_back.save_code_only(self.workspace.artifacts, self._documented(None, None))
@@ -233,6 +242,7 @@ class TargetWork:
             "undoSteps": list(undo.steps) if undo else None,
             "rehearsedSeconds": rehearsed_seconds,
             "release": dict(self.release),
+            "health": self.workspace.record.health.get("before"),
         }
 
     def apply(self, rehearsal: Rehearsal) -> None:

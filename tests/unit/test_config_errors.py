@@ -238,12 +238,32 @@ def test_a_read_only_environment_refuses_whatever_would_write(refused, mode):
         ("sandbox: {provider: neon}", "sandbox.provider"),
         ("sandbox: {url: 'postgres://h/d'}", "sandbox.url"),
         ("sandbox: {image: 'postgres:17'}", "sandbox.image"),
-        ("release: {vercel: {project: shop}}", "release.vercel.project"),
     ],
 )
 def test_documented_parts_that_this_version_does_not_have_are_refused_when_set(refused, yaml, key):
     text = refused(yaml, kind=LaterError)
     assert f"dbdeploy.yaml:1: {key}: this version does not have" in text
+
+
+@pytest.mark.parametrize(
+    ("vercel", "environ", "said"),
+    [
+        ("project: shop", {}, "release.vercel.project: a release with Vercel needs a token"),
+        (
+            "deploy_hook: 'https://h/x'",
+            {"VERCEL_TOKEN": "t0ken"},
+            "release.vercel.deploy_hook: needs release.vercel.project",
+        ),
+    ],
+)
+def test_a_release_with_vercel_that_lacks_something_is_refused(refused, vercel, environ, said):
+    yaml = f"environments: {{dev: {{branch: production}}}}\nrelease: {{vercel: {{{vercel}}}}}\n"
+    assert said in refused(yaml, {"DEV_POSTGRES_URL": "postgres://u@h/d", **environ})
+
+
+def test_a_health_check_that_could_never_succeed_is_refused(refused):
+    text = refused("environments: {dev: {health: {timeout: 5s, stable_for: 5s}}}\n")
+    assert "environments.dev.health: must have a timeout that is longer than stable_for" in text
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pytest_dbdeploy.config.load import load_settings
 from pytest_dbdeploy.errors import ConfigError
 from pytest_dbdeploy.invocation import Action, Sourced
 from pytest_dbdeploy.model import Level, Mode, Severity
+from pytest_dbdeploy.secret import redactor
 
 URL = "postgres://app:hunter22@db.example/shop"
 
@@ -317,6 +318,27 @@ def test_an_embedded_database_is_accepted_as_it_is_written(load):
 
 def test_paths_are_relative_to_rootdir(load, tmp_path):
     assert load("backup: {directory: backups}\n").backup.directory == tmp_path / "backups"
+
+
+def test_vercels_variables_count_and_the_bypass_goes_with_health_checks(load):
+    environ = {
+        "DEV_POSTGRES_URL": URL,
+        "VERCEL_API_URL": "http://127.0.0.1:9",
+        "VERCEL_DEPLOY_HOOK": "https://hook.example/s3cret",
+        "VERCEL_AUTOMATION_BYPASS_SECRET": "bypass-secret",
+    }
+    settings = load("release: {vercel: {project: shop}}\n", environ)
+    assert settings.release.vercel.api == "http://127.0.0.1:9"
+    assert settings.release.vercel.deploy_hook.reveal() == "https://hook.example/s3cret"
+    assert settings.environment.health.headers == {"x-vercel-protection-bypass": "bypass-secret"}
+    assert "bypass-secret" not in repr(settings)
+    assert load("", {"DEV_POSTGRES_URL": URL}).release.vercel.api == "https://api.vercel.com"
+
+
+def test_health_headers_are_secrets_unless_their_values_are_ordinary_words(load):
+    headers = "{X-Gate: abcdefghij, Accept: application/json, X-Stage: dev}"
+    load(f"environments: {{dev: {{health: {{headers: {headers}}}}}}}\n")
+    assert redactor.redact("abcdefghij application/json dev") == "*** application/json dev"
 
 
 def test_settings_print_no_secret(load):
