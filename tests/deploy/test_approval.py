@@ -61,25 +61,28 @@ def test_what_changed_since_the_dry_run_is_said_of_each_thing_that_counts(commit
     refused("the commit: ")
     git(committed.root, "reset", "-q", "--hard", "HEAD~1")
 
-    committed.write("dbdeploy.yaml", CONFIG + "policy: {table-renamed: warn}\nthresholds: {lock_rows: 5}\n")
-    refused("the policy: table-renamed block -> warn", "the thresholds: lock_rows 10000 -> 5")
+    looser = "policy: {table-renamed: warn}\nthresholds: {lock_rows: 5}\n"
     acknowledged = "acknowledge: [{rule: table-removed, object: public.x, reason: y}]\n"
-    committed.write("dbdeploy.yaml", CONFIG + acknowledged)
-    refused("the acknowledgements")
-    committed.write("dbdeploy.yaml", CONFIG)
-
+    committed.write("dbdeploy.yaml", CONFIG + looser + acknowledged)
     gate = committed.write("gates/sandbox/test_two.py", "def test_it():\n    pass\n")
-    refused("the gates: gates/sandbox/test_two.py::test_it is new")
+    refused(
+        "the policy: table-renamed block -> warn",
+        "the thresholds: lock_rows 10000 -> 5",
+        "the acknowledgements",
+        "the gates: gates/sandbox/test_two.py::test_it is new",
+    )
+    committed.write("dbdeploy.yaml", CONFIG)
     gate.unlink()
 
     committed.migration("0002_phone", "alter table users add phone varchar(20);\n")
     committed.migration("0003_more", "create table more (i int);\n")
-    refused("the pending migrations: 0003_more is new, 0002_phone is another one")
+    committed.sql("create table by_hand (i int)")
+    refused(
+        "the pending migrations: 0003_more is new, 0002_phone is another one",
+        "the target's schema or migration history",
+    )
     (committed.root / "migrations/0003_more.sql").unlink()
     committed.migration("0002_phone", "alter table users add phone text;\n")
-
-    committed.sql("create table by_hand (i int)")
-    refused("the target's schema or migration history")
     committed.sql("drop table by_hand")
 
     assert committed.sql("select count(*) from dbdeploy.deployments") == [(1,)]

@@ -4,6 +4,14 @@ from hashlib import sha256
 
 import pytest
 
+DIES_BEFORE_POSTDEPLOY = """
+import os
+import signal
+
+def pytest_dbdeploy_phase_started(config, phase):
+    if phase == "postdeploy":
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
 LEFT, ADDED = "test_schema_is_as_it_was_left", "test_nothing_was_added"
 ACCEPTED = """acknowledge:
   - {rule: schema-drift, object: public.users.nickname, reason: a hotfix}
@@ -110,3 +118,15 @@ def test_what_compare_ignores_is_no_drift_and_policy_may_make_it_a_warning(deplo
     configured(deployed, 'compare: {ignore: [{kind: index, object: "public.by_hand"}]}\n')
     ignored = deployed.deploy()
     assert outcomes(ignored) == ("passed", "passed")
+
+
+def test_a_deployment_that_was_resumed_says_what_it_left_as_any_other_one_does(deployed):
+    deployed.migration("0002_phone", "alter table users add column phone text;\n")
+    deployed.write("conftest.py", DIES_BEFORE_POSTDEPLOY)
+    run = deployed.start("--dbdeploy-env=dev")
+    run.process.wait(120)
+    (deployed.root / "conftest.py").unlink()
+    assert deployed.states()[run.id] == "applied"
+    assert deployed.run(f"--dbdeploy-resume={run.id}").ended == (0, "deployed")
+    query = "select state, fingerprint_after is not null, objects_after ? 'table public.users' from dbdeploy.deployments where id = %s"
+    assert deployed.sql(query, [run.id]) == [("kept", True, True)]
