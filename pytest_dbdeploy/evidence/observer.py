@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import psycopg
 
 from ..db.sql import query
+from ..db.splitter import words
 from ..model import (
     Lock,
     Migration,
@@ -49,11 +50,12 @@ _NO_SNAPSHOT = frozenset(
 )
 BLOCK_WRITES = frozenset({"ShareLock", "ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock"})
 _EXCLUSIVE = "AccessExclusiveLock"
-#: Statements that may give a relation another name; what a block or a function does is not in its text.
-_RENAMES = re.compile(r"\b(rename|schema)\b|^\s*(do|select|call|execute)\b", re.IGNORECASE)
+#: Words and tags of statements that may give a relation another name; what a block or a function does is not in its text.
+_RENAMES = frozenset({"rename", "schema", "execute"})
+_MAY_RENAME = ("DO", "SELECT", "CALL")
 #: Words of statements that would meet our prepared one, or read the message in which it comes along (db/sql/evidence_meets_us.sql).
-_MEETS_US = re.compile(
-    r"\b(deallocate|discard|pg_prepared_statements|current_query|pg_stat_activity)\b", re.IGNORECASE
+_MEETS_US = frozenset(
+    {"deallocate", "discard", "pg_prepared_statements", "current_query", "pg_stat_activity"}
 )
 #: A transaction can choose no isolation level after these anyhow.
 _TAKES_SNAPSHOT = re.compile(
@@ -90,6 +92,11 @@ class Observer:
     def __init__(self, monitor: psycopg.Connection[Any], migrations: Mapping[str, Migration]) -> None:
         self.monitor = monitor
         self.migrations = migrations
+        self.words = {
+            StatementRef(one.name, i): words(statement.sql)
+            for one in migrations.values()
+            for i, statement in enumerate(one.statements)
+        }
         self.evidence: dict[StatementRef, StatementEvidence] = {}
         self._known: dict[int, _Known] = {}
         self._filenodes: dict[int, int | None] = {}
@@ -97,6 +104,7 @@ class Observer:
         self._unit: Unit | None = None
         self._locks: set[tuple[int, str]] = set()
         self._states: dict[int, _State] = {}
+        self._entries: set[str] = set()
         self._started: dict[StatementRef, float] = {}
         self._measuring = 0.0
         self._asked = False
@@ -119,9 +127,8 @@ class Observer:
 
     def _prepare(self, conn: psycopg.Connection[Any]) -> None:
         self._last = max(self._known, default=0)
-        texts = (statement.sql for one in self.migrations.values() for statement in one.statements)
         routines = conn.execute(query("evidence_meets_us")).fetchone()
-        if routines == (False,) and not any(_MEETS_US.search(text) for text in texts):
+        if routines == (False,) and all(_MEETS_US.isdisjoint(one) for one in self.words.values()):
             prepared = self._reading.replace("{last}", "$1")
             conn.execute(f"prepare dbdeploy_reading (oid) as {prepared}".encode())
             self._reading = "execute dbdeploy_reading ({last})"
@@ -164,6 +171,7 @@ class Observer:
     def unit_started(self, conn: psycopg.Connection[Any], unit: Unit) -> None:
         self._unit = unit
         self._locks, self._states, self._started, self._asked = set(), {}, {}, False
+        self._entries = set()
         # An earlier transaction's counters are flushed now: in the middle of this one they would fall.
         row = conn.execute(query("evidence_start")).fetchone()
         self._lsn = row[0] if row else 0
@@ -180,7 +188,7 @@ class Observer:
         self._keep()
         for oid, state in self._states.items():
             self._filenodes[oid] = state.filenode
-        if any(_RENAMES.search(self.evidence[ref].statement) for ref in self._started):
+        if any(self._may_rename(ref, self.evidence[ref].tag) for ref in self._started):
             self._rename([oid for oid, mode in self._locks if mode == _EXCLUSIVE])
 
     def unit_failed(self) -> None:
@@ -193,6 +201,9 @@ class Observer:
         for finished in self._finished:
             self.evidence[finished[0]] = self._evidence(*finished)
         self._finished.clear()
+
+    def _may_rename(self, ref: StatementRef, tag: str | None) -> bool:
+        return not _RENAMES.isdisjoint(self.words[ref]) or (tag or "").startswith(_MAY_RENAME)
 
     def _rename(self, oids: list[int]) -> None:
         self._made.clear()
@@ -227,6 +238,8 @@ class Observer:
         text = self.migrations[ref.migration].statements[ref.index].sql
         found: _Fields = {}
         assert self._unit is not None
+        if self._may_rename(ref, tag):
+            self._made.clear()
         if not self._unit.transactional:
             self._poll.close()
             found = self._of_polling(conn, text, tag)
@@ -234,12 +247,15 @@ class Observer:
             self._asked = True
             while cursor.nextset():
                 pass
-            rows = cursor.fetchall()
-            ended = self._started[ref] + rows[0][10]
-            found = self._of_reading(conn, text, tag, rows)
+            reading = cursor.fetchone()
+            assert reading is not None
+            ended = self._started[ref] + reading[0]
+            found = self._of_reading(conn, text, tag, reading)
         elif self._asked or tag not in _NO_SNAPSHOT:
             self._asked = True
-            found = self._of_reading(conn, text, tag, conn.execute(self._query()).fetchall())
+            reading = conn.execute(self._query()).fetchone()
+            assert reading is not None
+            found = self._of_reading(conn, text, tag, reading)
         elif tag == "LOCK TABLE":
             locks = self.monitor.execute(query("evidence_locks"), {"pid": conn.info.backend_pid})
             found = self._of_locks(text, set(locks.fetchall()))
@@ -272,22 +288,26 @@ class Observer:
         )
 
     def _of_reading(
-        self, conn: psycopg.Connection[Any], text: str, tag: str | None, rows: list[tuple[Any, ...]]
+        self, conn: psycopg.Connection[Any], text: str, tag: str | None, reading: tuple[Any, ...]
     ) -> _Fields:
-        lsn, noted = rows[0][8:10]
-        if rows[0][0] is None:  # no lock
-            rows = []
-        self._made.update((row[0], row[7]) for row in rows if row[7] is not None)
-        # Most of what the transaction has locked is as the statement before left it.
-        states = {row[0]: _State._make(row[2:7]) for row in rows}
-        changed = {oid: now for oid, now in states.items() if self._states.get(oid) != now}
-        earlier = {oid: self._states.get(oid) or _State(self._filenodes.get(oid)) for oid in changed}
-        found = self._of_locks(text, {(row[0], row[1]) for row in rows})
-        self._add_states(found, conn, tag, earlier, changed)
-        found["created"], found["altered"], found["dropped"] = objects.parse(noted or "")
-        found["wal_bytes"] = lsn - self._lsn
-        self._states.update(changed)
+        _, lsn, noted, _, locked = reading
+        found: _Fields = {"wal_bytes": lsn - self._lsn}
         self._lsn = lsn
+        if noted:
+            seen = objects.parse(noted)
+            self._made.update(seen.tables)
+            found["created"], found["altered"], found["dropped"] = seen[:3]
+        entries = set(locked.split(",")) if locked else set()
+        # Most of what the transaction has locked is as the statement before left it.
+        fresh = [_entry(one) for one in entries - self._entries]
+        self._entries = entries
+        if fresh:
+            changed = {oid: now for oid, _, now in fresh if self._states.get(oid) != now}
+            earlier = {oid: self._states.get(oid) or _State(self._filenodes.get(oid)) for oid in changed}
+            found |= self._of_locks(text, {(oid, mode) for oid, mode, _ in fresh})
+            if changed:
+                self._add_states(found, conn, tag, earlier, changed)
+                self._states.update(changed)
         return found
 
     def _of_polling(self, conn: psycopg.Connection[Any], text: str, tag: str | None) -> _Fields:
@@ -305,7 +325,7 @@ class Observer:
         # What got a new file was locked against everything, even when the poller was too slow to see it.
         found = self._of_locks(text, self._poller.locks | replaced)
         self._add_states(found, conn, tag, self._before, after)
-        found["created"], found["altered"], found["dropped"] = objects.parse((noted and noted[0]) or "")
+        found["created"], found["altered"], found["dropped"], _ = objects.parse((noted and noted[0]) or "")
         found["wal_bytes"] = lsn - self._lsn
         self._filenodes.update({oid: state.filenode for oid, state in after.items()})
         return found
@@ -416,7 +436,22 @@ class Observer:
         return {row[0]: _State(*row[1:]) for row in rows}
 
 
+def _entry(text: str) -> tuple[int, str, _State]:
+    """A lock as a reading has it (db/sql/evidence_reading.sql): oid, mode, state of the relation."""
+    oid, mode, filenode, *counters = text.split(" ")
+    return int(oid), mode, _State(int(filenode) or None, *map(int, counters))
+
+
 def _names(statement: str, relation: str) -> bool:
     """Whether the statement's text names the relation: its bare name as a word, quoted or not."""
-    bare = relation.rsplit(".", 1)[-1].strip('"')
-    return re.search(rf"(?<![\w$]){re.escape(bare)}(?![\w$])", statement, re.IGNORECASE) is not None
+    text, bare = statement.lower(), relation.rsplit(".", 1)[-1].strip('"').lower()
+    at = text.find(bare)
+    while at >= 0:
+        if not _in_word(text[at - 1 : at]) and not _in_word(text[at + len(bare) : at + len(bare) + 1]):
+            return True
+        at = text.find(bare, at + 1)
+    return False
+
+
+def _in_word(character: str) -> bool:
+    return character.isalnum() or (character != "" and character in "_$")
