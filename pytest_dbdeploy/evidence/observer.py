@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from ..db.sql import query
 from ..db.splitter import words
+from ..db.sql import query
 from ..model import (
     Lock,
     Migration,
