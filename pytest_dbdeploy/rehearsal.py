@@ -22,6 +22,7 @@ from .actions.apply import (
 )
 from .db.sql import query
 from .evidence.observer import Observer
+from .evidence.together import NotTogether
 from .evidence.violations import place_of, violations
 from .model import Migration, StatementEvidence, Unit
 from .steps import Step
@@ -122,7 +123,12 @@ def _run_all(
         if alone or not all(_REFUSABLE.isdisjoint(observer.words[ref]) for ref in unit.statements):
             count_rows()
         try:
-            run_unit(conn, attempt, migrations, recorder, observer)
+            run_unit(conn, attempt, migrations, recorder, observer, transaction=observer.transaction)
+        except NotTogether as attempted:
+            observer.one_by_one(attempt)
+            written.subtract(attempted.written)
+            queue.insert(0, unit)
+            continue
         except StatementFailed as failure:
             observer.unit_failed()
             parts = _split(attempt, failure)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Mapping
-from contextlib import ExitStack, suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import psycopg
 
@@ -30,8 +30,10 @@ from ..model import (
     Violation,
 )
 from ..secret import redact_sql
-from . import objects
+from . import objects, together
 from .polling import Poller
+from .reading import Reading, State, entry, names
+from .together import SMALL, NotTogether
 
 #: A transaction may still choose its isolation level after these; after a query of ours it could not.
 _NO_SNAPSHOT = frozenset(
@@ -67,16 +69,6 @@ _TABLES, _INDEXES = "rpmvf", "iI"
 _Fields = dict[str, Any]
 
 
-class _State(NamedTuple):
-    """Of one relation: file node; scans and written rows so far."""
-
-    filenode: int | None = None
-    scans: int = 0
-    inserted: int = 0
-    updated: int = 0
-    deleted: int = 0
-
-
 @dataclass(frozen=True, slots=True)
 class _Known:
     """A relation that existed before the plan."""
@@ -103,7 +95,7 @@ class Observer:
         self._made: dict[int, str] = {}
         self._unit: Unit | None = None
         self._locks: set[tuple[int, str]] = set()
-        self._states: dict[int, _State] = {}
+        self._states: dict[int, State] = {}
         self._entries: set[str] = set()
         self._started: dict[StatementRef, float] = {}
         self._measuring = 0.0
@@ -111,13 +103,19 @@ class Observer:
         self._failed_at = 0.0
         self._lsn = 0
         self._reading: str = query("evidence_reading")
+        self._query = b""
+        self._start: str = query("evidence_start")
+        self._at_start: tuple[Any, ...] | None = None
         self._together = False
+        self._small = True
+        self._one_by_one: set[tuple[StatementRef, ...]] = set()
+        self._in_one_message = False
         self._last = 0
         self._finished: list[tuple[StatementRef, float, str | None, _Fields]] = []
         self._comes_along = False
         self._poll = ExitStack()
         self._poller: Poller | None = None
-        self._before: dict[int, _State] = {}
+        self._before: dict[int, State] = {}
 
     def start(self, conn: psycopg.Connection[Any]) -> None:
         """Once, before the first unit."""
@@ -126,16 +124,20 @@ class Observer:
         self._prepare(conn)
 
     def _prepare(self, conn: psycopg.Connection[Any]) -> None:
-        self._last = max(self._known, default=0)
         routines = conn.execute(query("evidence_meets_us")).fetchone()
         if routines == (False,) and all(_MEETS_US.isdisjoint(one) for one in self.words.values()):
             prepared = self._reading.replace("{last}", "$1")
             conn.execute(f"prepare dbdeploy_reading (oid) as {prepared}".encode())
             self._reading = "execute dbdeploy_reading ({last})"
+            conn.execute(f"prepare dbdeploy_start as {self._start}".encode())
+            self._start = "execute dbdeploy_start"
             self._together = True
+        self._set_last(max(self._known, default=0))
 
-    def _query(self) -> bytes:
-        return self._reading.replace("{last}", str(self._last)).encode()
+    def _set_last(self, oid: int) -> None:
+        """The youngest relation that is of interest even when it is not written to."""
+        self._last = oid
+        self._query = self._reading.replace("{last}", str(oid)).encode()
 
     def _look(self) -> None:
         """What is there before anything is changed."""
@@ -143,12 +145,14 @@ class Observer:
         for oid, name, kind, filenode, rows, size in self.monitor.execute(query("evidence_relations")):
             self._known[oid] = _Known(name, kind, RelationSize(rows if rows >= 0 else None, size))
             self._filenodes[oid] = filenode
+        self._small = sum(one.size.bytes for one in self._known.values()) <= SMALL
 
     def end(self, conn: psycopg.Connection[Any]) -> None:
         """Once, after the last unit: nothing of ours stays in the clone."""
         if not conn.closed:
-            with suppress(psycopg.Error):  # its functions go with the session
-                conn.execute("deallocate dbdeploy_reading")
+            for name in ("dbdeploy_reading", "dbdeploy_start"):
+                with suppress(psycopg.Error):
+                    conn.execute(f"deallocate {name}".encode())
             with suppress(psycopg.Error):
                 objects.remove(conn)
 
@@ -172,12 +176,64 @@ class Observer:
         self._unit = unit
         self._locks, self._states, self._started, self._asked = set(), {}, {}, False
         self._entries = set()
-        # An earlier transaction's counters are flushed now: in the middle of this one they would fall.
-        row = conn.execute(query("evidence_start")).fetchone()
-        self._lsn = row[0] if row else 0
+        if self._at_start is None:
+            self._at_start = conn.execute(self._start.encode()).fetchone()
+        self._lsn = self._at_start[0] if self._at_start else 0
+        self._at_start = None
         if not unit.transactional:
             self._before = self._read_states()
             self._poller = self._poll.enter_context(Poller(self.monitor, conn.info.backend_pid))
+
+    @contextmanager
+    def transaction(self, conn: psycopg.Connection[Any], unit: Unit) -> Iterator[Sequence[StatementRef]]:
+        """The unit's transaction, for ``run_unit``: gives the statements that are still to be run. Where the next one starts is asked with
+        the commit. NotTogether: to be run again."""
+        statements = unit.statements if unit.transactional else ()
+        along: tuple[StatementRef, ...] = ()
+        if self._together and self._small and statements and statements not in self._one_by_one:
+            along = together.that_go_along(statements, self.migrations, self.words)
+        try:
+            if along:
+                self._run_together(conn, along)
+            else:
+                conn.execute(b"begin")
+            yield statements[len(along) :]
+            cursor = conn.execute(b"commit;" + self._start.encode())
+            cursor.nextset()
+            self._at_start = cursor.fetchone()
+        finally:
+            if not conn.closed:
+                conn.rollback()  # does nothing where it is committed
+
+    def one_by_one(self, unit: Unit) -> None:
+        """After NotTogether: from now on the unit's statements are messages of their own."""
+        self._one_by_one.add(unit.statements)
+        self._finished.clear()
+        self._at_start = None
+
+    def _run_together(self, conn: psycopg.Connection[Any], refs: Sequence[StatementRef]) -> None:
+        texts = [self.migrations[ref.migration].statements[ref.index].sql for ref in refs]
+        began, at, took = self._clock(), 0.0, 0.0
+        results = together.send(conn, texts, self._query)
+        self._asked = self._in_one_message = True
+        try:
+            for ref, text, (tag, reading) in zip(refs, texts, results, strict=True):
+                seconds = reading.began - at
+                self._started[ref] = began + took
+                self._finished.append((ref, seconds, tag, self._of_reading(conn, text, tag, reading)))
+                at, took = reading.ended, took + seconds
+        except NotTogether:
+            entries = [entry(one) for one in (results[-1][1].locked or "").split(",") if one]
+            rows = {self._known[oid].name: sum(state[2:]) for oid, _, state in entries if oid in self._known}
+            raise NotTogether({name: count for name, count in rows.items() if count}) from None
+        finally:
+            self._in_one_message = False
+        self._measuring += self._clock() - began - took
+
+    def _ask_now(self) -> None:
+        """Before something is asked that the next statement may change."""
+        if self._in_one_message:
+            raise NotTogether
 
     def unit_ended(self) -> None:
         """The unit is committed: how long its locks were held is known, and names that it changed are read again."""
@@ -195,6 +251,7 @@ class Observer:
         """The unit is rolled back."""
         self._poll.close()
         self._keep()
+        self._at_start = None
         self._failed_at = self._clock()
 
     def _keep(self) -> None:
@@ -228,7 +285,7 @@ class Observer:
             and (self._asked or _TAKES_SNAPSHOT.match(statement.sql))
         )
         self._started[ref] = self._clock()
-        return b"\n;\n" + self._query() if self._comes_along else b""
+        return b"\n;\n" + self._query if self._comes_along else b""
 
     def statement_ended(
         self, conn: psycopg.Connection[Any], ref: StatementRef, cursor: psycopg.Cursor[Any]
@@ -247,14 +304,12 @@ class Observer:
             self._asked = True
             while cursor.nextset():
                 pass
-            reading = cursor.fetchone()
-            assert reading is not None
-            ended = self._started[ref] + reading[0]
+            reading = Reading(*cursor.fetchone() or ())
+            ended = self._started[ref] + reading.began
             found = self._of_reading(conn, text, tag, reading)
         elif self._asked or tag not in _NO_SNAPSHOT:
             self._asked = True
-            reading = conn.execute(self._query()).fetchone()
-            assert reading is not None
+            reading = Reading(*conn.execute(self._query).fetchone() or ())
             found = self._of_reading(conn, text, tag, reading)
         elif tag == "LOCK TABLE":
             locks = self.monitor.execute(query("evidence_locks"), {"pid": conn.info.backend_pid})
@@ -288,26 +343,25 @@ class Observer:
         )
 
     def _of_reading(
-        self, conn: psycopg.Connection[Any], text: str, tag: str | None, reading: tuple[Any, ...]
+        self, conn: psycopg.Connection[Any], text: str, tag: str | None, reading: Reading
     ) -> _Fields:
-        _, lsn, noted, _, locked = reading
-        found: _Fields = {"wal_bytes": lsn - self._lsn}
-        self._lsn = lsn
-        if noted:
-            seen = objects.parse(noted)
+        found: _Fields = {"wal_bytes": reading.lsn - self._lsn}
+        self._lsn = reading.lsn
+        if reading.noted:
+            seen = objects.parse(reading.noted)
             self._made.update(seen.tables)
             found["created"], found["altered"], found["dropped"] = seen[:3]
-        entries = set(locked.split(",")) if locked else set()
+        entries = set(reading.locked.split(",")) if reading.locked else set()
         # Most of what the transaction has locked is as the statement before left it.
-        fresh = [_entry(one) for one in entries - self._entries]
+        fresh = [entry(one) for one in entries - self._entries]
         self._entries = entries
         if fresh:
             changed = {oid: now for oid, _, now in fresh if self._states.get(oid) != now}
-            earlier = {oid: self._states.get(oid) or _State(self._filenodes.get(oid)) for oid in changed}
+            earlier = {oid: self._states.get(oid) or State(self._filenodes.get(oid)) for oid in changed}
             found |= self._of_locks(text, {(oid, mode) for oid, mode, _ in fresh})
             if changed:
-                self._add_states(found, conn, tag, earlier, changed)
                 self._states.update(changed)
+                self._add_states(found, conn, tag, earlier, changed)
         return found
 
     def _of_polling(self, conn: psycopg.Connection[Any], text: str, tag: str | None) -> _Fields:
@@ -340,7 +394,7 @@ class Observer:
         self._locks |= locks
         return {
             "locks": tuple(
-                Lock(name, mode, oid in exclusive or _names(text, name)) for name, mode, oid in found
+                Lock(name, mode, oid in exclusive or names(text, name)) for name, mode, oid in found
             ),
             "sizes": self._sizes(oid for _, _, oid in found),
         }
@@ -350,14 +404,14 @@ class Observer:
         found: _Fields,
         conn: psycopg.Connection[Any],
         tag: str | None,
-        before: Mapping[int, _State],
-        after: Mapping[int, _State],
+        before: Mapping[int, State],
+        after: Mapping[int, State],
     ) -> None:
         """What is written anew, scanned and changed. ``after``: those relations at least that are not as before."""
         replaced, scanned, written, gone = set(), set(), {}, set()
         locked = {oid for oid, mode in self._locks if mode in BLOCK_WRITES}
         for oid, now in after.items():
-            was = before.get(oid, _State())
+            was = before.get(oid, State())
             if now[2:] != was[2:]:
                 # The counters of a transaction are set back by TRUNCATE.
                 rows = RowCounts(
@@ -389,11 +443,12 @@ class Observer:
         """Of indexes that are gone, those that are there again under their name, with a new file: a type change makes them so."""
         if not indexes:
             return set()
+        self._ask_now()
         old = {self._known[oid].name: oid for oid in indexes}
         rebuilt = set()
         for oid, name, filenode in conn.execute(query("evidence_indexes"), {"names": list(old)}).fetchall():
             self._known[oid] = self._known[old[name]]
-            self._last = max(self._last, oid)
+            self._set_last(max(self._last, oid))
             if filenode != self._filenodes.get(old[name]):
                 rebuilt.add(oid)
             self._filenodes[oid] = filenode
@@ -406,6 +461,7 @@ class Observer:
             return set()
         if tag == "TRUNCATE TABLE":
             return set(tables)
+        self._ask_now()
         rows = conn.execute(
             "select oid::bigint from pg_catalog.pg_class where oid = any(%s) and pg_catalog.pg_relation_size(oid) = 0",
             [tables],
@@ -416,6 +472,7 @@ class Observer:
         """Names of tables, those too that the plan itself has made."""
         unknown = [oid for oid in oids if oid not in self._known and oid not in self._made]
         if unknown:
+            self._ask_now()
             self._made.update(conn.execute(query("evidence_names"), {"oids": unknown}).fetchall())
         names = ((oid, self._known[oid].name if oid in self._known else self._made.get(oid)) for oid in oids)
         return {oid: name for oid, name in names if name is not None}
@@ -431,27 +488,6 @@ class Observer:
         row = self.monitor.execute("select (pg_current_wal_insert_lsn() - '0/0')::bigint").fetchone()
         return int(row[0]) if row else 0
 
-    def _read_states(self) -> dict[int, _State]:
+    def _read_states(self) -> dict[int, State]:
         rows = self.monitor.execute(query("evidence_state")).fetchall()
-        return {row[0]: _State(*row[1:]) for row in rows}
-
-
-def _entry(text: str) -> tuple[int, str, _State]:
-    """A lock as a reading has it (db/sql/evidence_reading.sql): oid, mode, state of the relation."""
-    oid, mode, filenode, *counters = text.split(" ")
-    return int(oid), mode, _State(int(filenode) or None, *map(int, counters))
-
-
-def _names(statement: str, relation: str) -> bool:
-    """Whether the statement's text names the relation: its bare name as a word, quoted or not."""
-    text, bare = statement.lower(), relation.rsplit(".", 1)[-1].strip('"').lower()
-    at = text.find(bare)
-    while at >= 0:
-        if not _in_word(text[at - 1 : at]) and not _in_word(text[at + len(bare) : at + len(bare) + 1]):
-            return True
-        at = text.find(bare, at + 1)
-    return False
-
-
-def _in_word(character: str) -> bool:
-    return character.isalnum() or (character != "" and character in "_$")
+        return {row[0]: State(*row[1:]) for row in rows}

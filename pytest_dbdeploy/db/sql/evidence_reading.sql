@@ -1,4 +1,4 @@
--- one row: seconds since the message arrived in which this query came, WAL position, what the event triggers noted since the last
+-- one row: seconds since the message arrived in which this query came (the same at its end is the last column), WAL position, what the event triggers noted since the last
 -- reading (which is forgotten now), and the own transaction's relation locks as one text, null where there is none:
 -- "oid mode filenode scans inserted updated deleted,...", file node 0 where there is none, the numbers by this transaction.
 -- Relations that are surely not older than the plan (above the {last} oid of these) are of interest only when they are written to.
@@ -18,4 +18,5 @@ select extract(epoch from pg_catalog.clock_timestamp() - pg_catalog.statement_ti
              and (relation <= {last} or pg_catalog.pg_stat_get_xact_tuples_inserted(relation) > 0
                   or pg_catalog.pg_stat_get_xact_tuples_updated(relation) > 0
                   or pg_catalog.pg_stat_get_xact_tuples_deleted(relation) > 0)
-       )
+       ),
+       extract(epoch from pg_catalog.clock_timestamp() - pg_catalog.statement_timestamp())::pg_catalog.float8
