@@ -223,12 +223,20 @@ class Observer:
                 self._finished.append((ref, seconds, tag, self._of_reading(conn, text, tag, reading)))
                 at, took = reading.ended, took + seconds
         except NotTogether:
-            entries = [entry(one) for one in (results[-1][1].locked or "").split(",") if one]
-            rows = {self._known[oid].name: sum(state[2:]) for oid, _, state in entries if oid in self._known}
-            raise NotTogether({name: count for name, count in rows.items() if count}) from None
+            raise NotTogether(self._written_in_vain(results[-1][1])) from None
         finally:
             self._in_one_message = False
         self._measuring += self._clock() - began - took
+
+    def _written_in_vain(self, last: Reading) -> dict[str, int]:
+        """Rows by table that a transaction has written, as the server counts them when it is rolled back: none of those it emptied."""
+        entries = (entry(one) for one in (last.locked or "").split(",") if one)
+        rows = {
+            self._known[oid].name: sum(state[2:])
+            for oid, _, state in entries
+            if oid in self._known and state.filenode == self._filenodes.get(oid)
+        }
+        return {name: count for name, count in rows.items() if count}
 
     def _ask_now(self) -> None:
         """Before something is asked that the next statement may change."""

@@ -261,6 +261,16 @@ def test_a_deferred_constraint_that_fails_says_how_many_rows_which_and_by_what_s
     assert found.error is not None
 
 
+@pytest.mark.parametrize("name", [n for n in AT_THE_COMMIT if AT_THE_COMMIT[n][1] == 1 and "middle" not in n])
+def test_a_deferred_constraint_that_fails_outside_a_transaction_says_so_too(run, name):
+    script, index, sqlstate, count, first = AT_THE_COMMIT[name]
+    failed = run(DEFERRED.replace("commit;", ""), script, transaction=False).evidence[-1]
+    assert (failed.statement, failed.transactional) == (script.split("; ")[index], False)
+    assert (failed.error.sqlstate, failed.error.violating_rows) == (sqlstate, count)
+    assert failed.violation.relation == "public.t"
+    assert failed.violation.keys[0].startswith(first)
+
+
 def test_what_fails_at_the_commit_for_another_reason_is_the_last_statements_error(run):
     script = """
     create function f() returns trigger language plpgsql as $$ begin raise 'not like this'; end $$;
