@@ -132,7 +132,7 @@ def _dropped(kind: str, identity: str, original: bool, address: str | None) -> I
     row_type = kind in ("type", "composite type") and not original
     internal = kind == "trigger" and identity.strip('"').startswith("RI_ConstraintTrigger")
     view_itself = kind == "rule" and (address or "").endswith('."_RETURN"')
-    if kind in _UNSEEN or row_type or internal or view_itself:
+    if kind in _UNSEEN or identity.startswith("pg_toast.") or row_type or internal or view_itself:
         return
     name = _name(kind, identity) if "(" in identity or address is None else address
     yield DroppedObject(_KINDS.get(kind, kind), name, not original)

@@ -2,7 +2,7 @@
 
 Inside a transaction the session itself is asked after each statement, in one query that takes no lock and no transaction id.
 Only relations that the statement locked are looked at, so the cost does not grow with the schema. The query is prepared, as to plan
-it costs as much as to run it, and goes to the server along with the statement, as a journey there and back costs more than both.
+it costs as much as to run it, and goes to the server along with the statement, as a journey there and back costs more than both (together.py: several in one message).
 """
 
 from __future__ import annotations

@@ -58,6 +58,12 @@ def test_what_a_cascade_takes_is_known_from_inside_a_block_too(run):
     }
 
 
+def test_what_goes_with_a_dropped_table_is_what_a_user_knows_of(run):
+    (found,) = run("drop table t cascade").evidence
+    assert DroppedObject("view", "public.vv", True) in found.dropped
+    assert [one for one in found.dropped if "toast" in one.object] == []
+
+
 def test_created_and_altered_objects_are_known_with_those_that_come_along(run):
     create, alter = run("create table n (id serial primary key, x text); alter table t add y int").evidence
     assert set(create.created) == {
