@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -15,7 +16,7 @@ from .. import critical
 from ..actions.dump import dump, verify
 from ..actions.restore_writes import Writes, rows_written_since
 from ..compare.rows import count_rows, user_tables
-from ..compare.snapshot import Snapshot, read_snapshot
+from ..compare.snapshot import Snapshot
 from ..db import search_path
 from ..db.state import UNDO_SCHEMA, State, StateTable, notice_our_death
 from ..db.tools import tools_for
@@ -23,12 +24,13 @@ from ..db.url import DatabaseUrl
 from ..errors import DriftError, LockError
 from ..layouts.base import LayoutReader
 from ..model import Backup, Change, Level, LogPhase, Plan, StatementEvidence, Unit
-from ..plan import fingerprint, read_history
+from ..plan import Schema, read_schema
 from ..steps import Step
 from ..undo import store
 from ..undo.model import Undo
 from . import way_back
 from .applying import Applying
+from .catalogue_check import CatalogueCheck
 from .held_lock import HeldLock
 from .rehearsing_back import WayBack
 from .target_watch import TargetWatch
@@ -39,18 +41,19 @@ _PATIENCE = 3
 
 
 class Stage(IntEnum):
-    """How far the target has come. Up to ``ROW`` its schema and data are untouched."""
+    """How far the target has come. Up to ``CODE`` (the code goes first) its schema and data are untouched."""
 
     UNTOUCHED = 0
     ROW = 1
-    APPLYING = 2
-    APPLIED = 3
-    ENDED = 4
+    CODE = 2
+    APPLYING = 3
+    APPLIED = 4
+    ENDED = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """What the target's part needs of the sandbox's. ``undo``: None where none was proven."""
+    """What the target's part needs of the sandbox's. ``undo``: None where none was proven. ``snapshots``: before and after."""
 
     units: tuple[Unit, ...]
     written: Mapping[str, int]
@@ -59,6 +62,7 @@ class Rehearsal:
     changes: tuple[Change, ...] = ()
     undo: Undo | None = None
     seconds: float | None = None
+    snapshots: tuple[Snapshot, Snapshot] | None = None
 
 
 class TargetWork:
@@ -82,6 +86,7 @@ class TargetWork:
         self.stage = Stage.UNTOUCHED
         self.before: way_back.Before | None = None
         self.held: HeldLock | None = None
+        self.reading_seconds = 0.0
 
     def open(self) -> None:
         """Takes the deployment lock and checks, under it, that the target still is what was planned for."""
@@ -93,13 +98,12 @@ class TargetWork:
             self.workspace.stack.callback(self.held.close)
             self._refuse_unfinished(self.held.conn)
             with self.workspace.connect(self.url, "drift", read_only=True) as conn:
-                snapshot, now = self._read(conn)
-            if now != self.plan.fingerprint:
-                raise DriftError(
-                    "the target changed between planning and deploying: its schema or migration history is not what was rehearsed",
-                    hint="run the deployment again; it will be planned and rehearsed anew",
-                )
-            self.baseline = snapshot
+                started = time.perf_counter()
+                found = self._read(conn)
+                self.reading_seconds = time.perf_counter() - started
+            if found.fingerprint != self.plan.fingerprint:
+                raise _drifted()
+            self.baseline, self.parts = found.snapshot, found.parts
             step.done("held; the target is what was planned for")
 
     def _refuse_unfinished(self, lock: psycopg.Connection[Any]) -> None:
@@ -128,7 +132,11 @@ class TargetWork:
                     self.plan.environment,
                     plan_hash=self.plan.hash,
                     fingerprint_before=self.plan.fingerprint,
-                    migrations=[{"name": m.name, "checksum": m.checksum} for m in self.plan.migrations],
+                    objects_before=self.parts,
+                    migrations=[
+                        {"name": m.name, "checksum": m.checksum, "content": m.identity}
+                        for m in self.plan.migrations
+                    ],
                     git_from=git.target_commit if git else None,
                     git_to=git.commit if git else None,
                     backup=str(self.backup_path),
@@ -200,6 +208,14 @@ class TargetWork:
         self.workspace.record.backup = backup
         return backup
 
+    def let_code_go_first(self) -> None:
+        """From now on the deployment is unfinished, though nothing of the database is touched: its position is 0."""
+        self._check_lock()
+        if not self.as_planned():
+            raise _drifted()
+        self.set_state(State.APPLYING)
+        self.stage = Stage.CODE
+
     def leave_database(self) -> None:
         """No migration is pending: only code goes along."""
         way_back.save_code_only(self.workspace.artifacts, self._documented(None, None))
@@ -226,11 +242,14 @@ class TargetWork:
             "undoSteps": list(undo.steps) if undo else None,
             "rehearsedSeconds": rehearsed_seconds,
             "release": dict(self.release),
+            "health": self.workspace.record.health.get("before"),
         }
 
     def apply(self, rehearsal: Rehearsal) -> None:
         """Runs the units on the target. What it left when it fails, the row says: its state and its position."""
         self._check_lock()
+        if not self.as_planned():  # the backup may have taken hours
+            raise _drifted()
         with self.workspace.steps.step(
             "deploy", "apply the migrations", LogPhase.DEPLOY, testcase=True
         ) as step:
@@ -282,7 +301,15 @@ class TargetWork:
             search_path.leave_out(conn, self.settings.state.schema_)
             undo = rehearsal.undo.for_target(self.baseline) if rehearsal.undo else None
             applying = Applying(
-                self.workspace, self.layout, self.plan, self.table, self.url, conn, watch, undo
+                self.workspace,
+                self.layout,
+                self.plan,
+                self.table,
+                self.url,
+                conn,
+                watch,
+                undo,
+                self._catalogue_check(rehearsal),
             )
             for number, unit in enumerate(rehearsal.units, 1):
                 self._check_lock()
@@ -291,11 +318,19 @@ class TargetWork:
             applying.analyze(rehearsal.changes)
         applying.set_beside(rehearsal.units, rehearsal.evidence)
 
+    def _catalogue_check(self, rehearsal: Rehearsal) -> CatalogueCheck | None:
+        """Where all is one transaction, and reading the catalogue does not hold its locks for too long; else the gates do it later."""
+        if rehearsal.snapshots is None or [u.transactional for u in rehearsal.units] != [True]:
+            return None
+        if self.reading_seconds > self.settings.thresholds.lock_seconds:
+            return None
+        return CatalogueCheck(self.baseline, *rehearsal.snapshots, self.settings.state.own_schemas)
+
     def keep(self) -> None:
         """The deployment stands."""
         with self.workspace.connect(self.url, "verify", read_only=True) as conn:
-            _, after = self._read(conn)
-        self.set_state(State.KEPT, fingerprint_after=after)
+            after = self._read(conn)
+        self.set_state(State.KEPT, fingerprint_after=after.fingerprint, objects_after=after.parts)
         self.stage = Stage.ENDED
         self._forget_old_plans()
 
@@ -341,11 +376,10 @@ class TargetWork:
     def as_planned(self) -> bool:
         """Whether schema and history are those that were planned for."""
         with self.workspace.connect(self.url, "verify", read_only=True) as conn:
-            return self._read(conn)[1] == self.plan.fingerprint
+            return self._read(conn).fingerprint == self.plan.fingerprint
 
-    def _read(self, conn: psycopg.Connection[Any]) -> tuple[Snapshot, str]:
-        snapshot = read_snapshot(conn, exclude_schemas=self.settings.state.own_schemas)
-        return snapshot, fingerprint(snapshot, read_history(conn, self.layout))
+    def _read(self, conn: psycopg.Connection[Any]) -> Schema:
+        return read_schema(conn, self.layout, self.settings.state.own_schemas)
 
     def _writer(self) -> psycopg.Connection[Any]:
         return self.workspace.connect(self.url, "state", autocommit=True)
@@ -358,4 +392,11 @@ class TargetWork:
         """What a pause must not change."""
         with self.workspace.connect(self.url, "verify", read_only=True) as conn:
             row = self.table.find(conn, self.workspace.id)
-            return row and row.state, self._read(conn)[1]
+            return row and row.state, self._read(conn).fingerprint
+
+
+def _drifted() -> DriftError:
+    return DriftError(
+        "the target changed between planning and deploying: its schema or migration history is not what was rehearsed",
+        hint="run the deployment again; it will be planned and rehearsed anew",
+    )
