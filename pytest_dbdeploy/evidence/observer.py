@@ -2,7 +2,8 @@
 
 Inside a transaction the session itself is asked after each statement, in one query that takes no lock and no transaction id.
 Only relations that the statement locked are looked at, so the cost does not grow with the schema. The query is prepared, as to plan
-it costs as much as to run it, and goes to the server along with the statement, as a journey there and back costs more than both (together.py: several in one message).
+it costs as much as to run it, and goes to the server along with the statement, as a journey there and back costs more than both. Plain
+statements go several in one message (``together.py``).
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from ..secret import redact_sql
 from . import objects, together
 from .polling import Poller
 from .reading import Reading, State, entry, names
-from .together import SMALL, NotTogether
+from .together import SMALL, NotTogether, written_in_vain
 
 #: A transaction may still choose its isolation level after these; after a query of ours it could not.
 _NO_SNAPSHOT = frozenset(
@@ -223,20 +224,11 @@ class Observer:
                 self._finished.append((ref, seconds, tag, self._of_reading(conn, text, tag, reading)))
                 at, took = reading.ended, took + seconds
         except NotTogether:
-            raise NotTogether(self._written_in_vain(results[-1][1])) from None
+            names_now = {oid: one.name for oid, one in self._known.items()}
+            raise NotTogether(written_in_vain(results[-1][1], names_now, self._filenodes)) from None
         finally:
             self._in_one_message = False
         self._measuring += self._clock() - began - took
-
-    def _written_in_vain(self, last: Reading) -> dict[str, int]:
-        """Rows by table that a transaction has written, as the server counts them when it is rolled back: none of those it emptied."""
-        entries = (entry(one) for one in (last.locked or "").split(",") if one)
-        rows = {
-            self._known[oid].name: sum(state[2:])
-            for oid, _, state in entries
-            if oid in self._known and state.filenode == self._filenodes.get(oid)
-        }
-        return {name: count for name, count in rows.items() if count}
 
     def _ask_now(self) -> None:
         """Before something is asked that the next statement may change."""

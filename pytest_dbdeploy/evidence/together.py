@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 
 from ..model import Migration, Statement, StatementRef
-from .reading import Reading
+from .reading import Reading, entry
 
 _MOST_BYTES = 256 * 1024
 #: Larger databases are rehearsed one statement a message: there it is not the journeys that take long, and nothing is done twice.
@@ -75,6 +75,18 @@ def send(
     except psycopg.Error:
         raise NotTogether from None
     return results
+
+
+def written_in_vain(
+    last: Reading, names: Mapping[int, str], filenodes: Mapping[int, int | None]
+) -> dict[str, int]:
+    """Rows by table that a transaction wrote, as the server counts them once it is rolled back: none of tables that it emptied."""
+    states = {oid: state for oid, _, state in map(entry, last.locked.split(","))} if last.locked else {}
+    return {
+        names[oid]: sum(state[2:])
+        for oid, state in states.items()
+        if oid in names and state.filenode == filenodes.get(oid) and any(state[2:])
+    }
 
 
 def _goes_along(statement: Statement, words: frozenset[str]) -> bool:
