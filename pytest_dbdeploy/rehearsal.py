@@ -5,7 +5,6 @@ While it runs, the units are corrected: a statement that the server refuses in a
 
 from __future__ import annotations
 
-import re
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -23,15 +22,28 @@ from .actions.apply import (
 )
 from .db.sql import query
 from .evidence.observer import Observer
+from .evidence.together import NotTogether
 from .evidence.violations import place_of, violations
 from .model import Migration, StatementEvidence, Unit
 from .steps import Step
 from .units import split_before, split_off
 
-_REFUSABLE = re.compile(
-    r"\b(concurrently|vacuum|cluster|reindex|database|tablespace|system|subscription|prepared|discard|transaction"
-    r"|commit|rollback|call|do|value)\b",
-    re.IGNORECASE,
+#: Words of statements that the server may refuse in a transaction: a hint, for when rows have to be counted.
+_REFUSABLE = frozenset(
+    {
+        *(
+            "concurrently",
+            "vacuum",
+            "cluster",
+            "reindex",
+            "database",
+            "tablespace",
+            "system",
+            "subscription",
+            "prepared",
+        ),
+        *("discard", "transaction", "commit", "rollback", "call", "do", "value"),
+    }
 )
 
 
@@ -108,10 +120,15 @@ def _run_all(
         # What asks for no transaction is tried in one: it is the same for the server, and can be looked at from inside.
         alone = not unit.transactional and unit not in outside
         attempt = replace(unit, transactional=True) if alone else unit
-        if alone or _may_be_refused(unit, migrations):
+        if alone or not all(_REFUSABLE.isdisjoint(observer.words[ref]) for ref in unit.statements):
             count_rows()
         try:
-            run_unit(conn, attempt, migrations, recorder, observer)
+            run_unit(conn, attempt, migrations, recorder, observer, transaction=observer.transaction)
+        except NotTogether as attempted:
+            observer.one_by_one(attempt)
+            written.subtract(attempted.written)
+            queue.insert(0, unit)
+            continue
         except StatementFailed as failure:
             observer.unit_failed()
             parts = _split(attempt, failure)
@@ -139,12 +156,6 @@ def _run_all(
             step.progress(f"{sum(len(u.statements) for u in done)} of {total} statements")
     count_rows()
     return done, [], None, written
-
-
-def _may_be_refused(unit: Unit, migrations: Mapping[str, Migration]) -> bool:
-    """Whether the server may refuse one of its statements in a transaction: a hint, for when rows have to be counted."""
-    texts = (migrations[ref.migration].statements[ref.index].sql for ref in unit.statements)
-    return any(_REFUSABLE.search(text) for text in texts)
 
 
 def written_so_far(conn: psycopg.Connection[Any], monitor: psycopg.Connection[Any]) -> dict[str, int]:

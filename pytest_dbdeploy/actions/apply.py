@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
 import psycopg
@@ -95,6 +96,16 @@ def excerpt(statement: Statement, width: int = 100) -> str:
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
+Transaction = Callable[[psycopg.Connection[Any], Unit], AbstractContextManager[Sequence[StatementRef]]]
+
+
+@contextmanager
+def plain_transaction(conn: psycopg.Connection[Any], unit: Unit) -> Iterator[Sequence[StatementRef]]:
+    """One in which all of a unit's statements are still to be run."""
+    with conn.transaction():
+        yield unit.statements if unit.transactional else ()
+
+
 def run_unit(
     conn: psycopg.Connection[Any],
     unit: Unit,
@@ -106,10 +117,12 @@ def run_unit(
     statement_timeout: float | None = None,
     before_records: Callable[[], None] | None = None,
     before_commit: Callable[[], None] | None = None,
+    transaction: Transaction = plain_transaction,
 ) -> None:
     """Runs one unit on ``conn`` (autocommit). StatementFailed leaves nothing of a transactional unit behind.
 
     ``before_records`` and ``before_commit`` run in the unit's transaction, right before and after its history rows.
+    ``transaction``: the unit's; it may run statements itself, and gives those that are still to be run.
     Timeouts in seconds; None leaves the server's.
     """
     for name, seconds in (("lock_timeout", lock_timeout), ("statement_timeout", statement_timeout)):
@@ -124,10 +137,9 @@ def run_unit(
     if unit.transactional or unit.records or before_commit:
         place = "the commit"
         try:
-            with conn.transaction():
-                if unit.transactional:
-                    for ref in unit.statements:
-                        _run_statement(conn, ref, migrations, watcher)
+            with transaction(conn, unit) as statements:
+                for ref in statements:
+                    _run_statement(conn, ref, migrations, watcher)
                 if unit.records and before_records:
                     place = "the migration history"
                     before_records()

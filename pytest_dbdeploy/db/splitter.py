@@ -31,6 +31,7 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_ANY_WORD = re.compile(r"\w+")
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
 _META_NAME = re.compile(r"[^\s\\]*+")
 # Arguments end at an unquoted backslash, where the next command (or, after a double one, SQL) begins.
@@ -263,3 +264,8 @@ def _closed(kind: str, token: str, quote: str) -> bool:
 def _match(pattern: re.Pattern[str], text: str, position: int) -> str:
     match = pattern.match(text, position)
     return match[0] if match else ""
+
+
+def words(sql: str) -> frozenset[str]:
+    """The words of a statement, in lower case, those in literals and comments too: a quick look at what it may be about."""
+    return frozenset(_ANY_WORD.findall(sql.lower()))

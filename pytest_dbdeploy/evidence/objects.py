@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from typing import Any, LiteralString
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, LiteralString, NamedTuple
 
 import psycopg
 
@@ -19,9 +20,8 @@ from ..model import DroppedObject, TouchedObject
 _NOTE: LiteralString = """
 create function pg_temp.{name}() returns event_trigger language plpgsql set search_path = pg_catalog, pg_temp as $body$
 begin
-    perform set_config('dbdeploy.seen', concat(current_setting('dbdeploy.seen', true), (
-        select string_agg({item}::text || chr(10), '') from {source}() o where {condition}
-    )), false);
+    perform set_config('dbdeploy.seen', concat(current_setting('dbdeploy.seen', true), string_agg(concat({item}, ','), '')), false)
+    from {source}() o where {condition};
 exception when others then null;
 end $body$;
 create event trigger {name} on {event} execute function pg_temp.{name}();
@@ -32,7 +32,7 @@ _TRIGGERS: tuple[tuple[LiteralString, LiteralString, LiteralString, LiteralStrin
         "dbdeploy_evidence_changed",
         "ddl_command_end",
         "pg_event_trigger_ddl_commands",
-        "json_build_array(o.command_tag, o.object_type, o.object_identity)",
+        "json_build_array(o.command_tag, o.object_type, o.object_identity, o.objid::int8)",
         "not o.in_extension and coalesce(o.schema_name, '') <> 'pg_temp'",
     ),
     (
@@ -60,7 +60,16 @@ _UNSEEN = frozenset({"default value", "toast table", "internal", "extension memb
 
 _COMMA = re.compile(r",(?! )(?=(?:[^\"]*\"[^\"]*\")*[^\"]*$)")  # outside quotes
 
-Seen = tuple[tuple[TouchedObject, ...], tuple[TouchedObject, ...], tuple[DroppedObject, ...]]
+_HOLD_ROWS = frozenset({"table", "materialized view", "foreign table"})
+
+
+class Noted(NamedTuple):
+    """``tables``: names by oid, of those with rows among what was created and altered."""
+
+    created: tuple[TouchedObject, ...] = ()
+    altered: tuple[TouchedObject, ...] = ()
+    dropped: tuple[DroppedObject, ...] = ()
+    tables: Mapping[int, str] = MappingProxyType({})
 
 
 def install(conn: psycopg.Connection[Any]) -> bool:
@@ -92,20 +101,22 @@ def remove(conn: psycopg.Connection[Any]) -> None:
             conn.execute(f"drop function if exists pg_temp.{name}()".encode())
 
 
-def parse(noted: str) -> Seen:
-    """(created, altered, dropped) from what the triggers noted of one statement."""
+def parse(noted: str) -> Noted:
+    """What the triggers noted of one statement."""
     if not noted:
-        return (), (), ()
+        return Noted()
     created: dict[TouchedObject, None] = {}
     altered: dict[TouchedObject, None] = {}
     dropped: list[DroppedObject] = []
-    for line in noted.splitlines():
-        tag, kind, identity, *rest = json.loads(line)
+    tables: dict[int, str] = {}
+    for tag, kind, identity, *rest in json.loads(f"[{noted[:-1]}]"):
         if tag is None:
             dropped += _dropped(kind, identity, *rest)
         elif identity is not None and kind not in _UNSEEN:
             found = TouchedObject(_KINDS.get(kind, kind), _name(kind, identity))
             (created if tag.startswith("CREATE") else altered)[found] = None
+            if kind in _HOLD_ROWS:
+                tables[rest[0]] = identity
     for one in created:
         altered.pop(one, None)
     constraints = {one.object.rpartition(".")[2] for one in dropped if one.kind == "constraint"}
@@ -114,14 +125,14 @@ def parse(noted: str) -> Seen:
         for one in dropped
         if not (one.kind == "index" and one.object.rpartition(".")[2] in constraints and one.implicit)
     ]
-    return tuple(created), tuple(altered), tuple(kept)
+    return Noted(tuple(created), tuple(altered), tuple(kept), tables)
 
 
 def _dropped(kind: str, identity: str, original: bool, address: str | None) -> Iterator[DroppedObject]:
     row_type = kind in ("type", "composite type") and not original
     internal = kind == "trigger" and identity.strip('"').startswith("RI_ConstraintTrigger")
     view_itself = kind == "rule" and (address or "").endswith('."_RETURN"')
-    if kind in _UNSEEN or row_type or internal or view_itself:
+    if kind in _UNSEEN or identity.startswith("pg_toast.") or row_type or internal or view_itself:
         return
     name = _name(kind, identity) if "(" in identity or address is None else address
     yield DroppedObject(_KINDS.get(kind, kind), name, not original)

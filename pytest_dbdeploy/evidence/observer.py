@@ -2,20 +2,22 @@
 
 Inside a transaction the session itself is asked after each statement, in one query that takes no lock and no transaction id.
 Only relations that the statement locked are looked at, so the cost does not grow with the schema. The query is prepared, as to plan
-it costs as much as to run it, and goes to the server along with the statement, as a journey there and back costs more than both.
+it costs as much as to run it, and goes to the server along with the statement, as a journey there and back costs more than both. Plain
+statements go several in one message (``together.py``).
 """
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Mapping
-from contextlib import ExitStack, suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import psycopg
 
+from ..db.splitter import words
 from ..db.sql import query
 from ..model import (
     Lock,
@@ -29,8 +31,10 @@ from ..model import (
     Violation,
 )
 from ..secret import redact_sql
-from . import objects
+from . import objects, together
 from .polling import Poller
+from .reading import Reading, State, entry, names
+from .together import SMALL, NotTogether, written_in_vain
 
 #: A transaction may still choose its isolation level after these; after a query of ours it could not.
 _NO_SNAPSHOT = frozenset(
@@ -49,11 +53,12 @@ _NO_SNAPSHOT = frozenset(
 )
 BLOCK_WRITES = frozenset({"ShareLock", "ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock"})
 _EXCLUSIVE = "AccessExclusiveLock"
-#: Statements that may give a relation another name; what a block or a function does is not in its text.
-_RENAMES = re.compile(r"\b(rename|schema)\b|^\s*(do|select|call|execute)\b", re.IGNORECASE)
+#: Words and tags of statements that may give a relation another name; what a block or a function does is not in its text.
+_RENAMES = frozenset({"rename", "schema", "execute"})
+_MAY_RENAME = ("DO", "SELECT", "CALL")
 #: Words of statements that would meet our prepared one, or read the message in which it comes along (db/sql/evidence_meets_us.sql).
-_MEETS_US = re.compile(
-    r"\b(deallocate|discard|pg_prepared_statements|current_query|pg_stat_activity)\b", re.IGNORECASE
+_MEETS_US = frozenset(
+    {"deallocate", "discard", "pg_prepared_statements", "current_query", "pg_stat_activity"}
 )
 #: A transaction can choose no isolation level after these anyhow.
 _TAKES_SNAPSHOT = re.compile(
@@ -63,16 +68,6 @@ _TAKES_SNAPSHOT = re.compile(
 _TABLES, _INDEXES = "rpmvf", "iI"
 #: Fields of StatementEvidence.
 _Fields = dict[str, Any]
-
-
-class _State(NamedTuple):
-    """Of one relation: file node; scans and written rows so far."""
-
-    filenode: int | None = None
-    scans: int = 0
-    inserted: int = 0
-    updated: int = 0
-    deleted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,26 +85,38 @@ class Observer:
     def __init__(self, monitor: psycopg.Connection[Any], migrations: Mapping[str, Migration]) -> None:
         self.monitor = monitor
         self.migrations = migrations
+        self.words = {
+            StatementRef(one.name, i): words(statement.sql)
+            for one in migrations.values()
+            for i, statement in enumerate(one.statements)
+        }
         self.evidence: dict[StatementRef, StatementEvidence] = {}
         self._known: dict[int, _Known] = {}
         self._filenodes: dict[int, int | None] = {}
         self._made: dict[int, str] = {}
         self._unit: Unit | None = None
         self._locks: set[tuple[int, str]] = set()
-        self._states: dict[int, _State] = {}
+        self._states: dict[int, State] = {}
+        self._entries: set[str] = set()
         self._started: dict[StatementRef, float] = {}
         self._measuring = 0.0
         self._asked = False
         self._failed_at = 0.0
         self._lsn = 0
         self._reading: str = query("evidence_reading")
+        self._query = b""
+        self._start: str = query("evidence_start")
+        self._at_start: tuple[Any, ...] | None = None
         self._together = False
+        self._small = True
+        self._one_by_one: set[tuple[StatementRef, ...]] = set()
+        self._in_one_message = False
         self._last = 0
         self._finished: list[tuple[StatementRef, float, str | None, _Fields]] = []
         self._comes_along = False
         self._poll = ExitStack()
         self._poller: Poller | None = None
-        self._before: dict[int, _State] = {}
+        self._before: dict[int, State] = {}
 
     def start(self, conn: psycopg.Connection[Any]) -> None:
         """Once, before the first unit."""
@@ -118,17 +125,20 @@ class Observer:
         self._prepare(conn)
 
     def _prepare(self, conn: psycopg.Connection[Any]) -> None:
-        self._last = max(self._known, default=0)
-        texts = (statement.sql for one in self.migrations.values() for statement in one.statements)
         routines = conn.execute(query("evidence_meets_us")).fetchone()
-        if routines == (False,) and not any(_MEETS_US.search(text) for text in texts):
+        if routines == (False,) and all(_MEETS_US.isdisjoint(one) for one in self.words.values()):
             prepared = self._reading.replace("{last}", "$1")
             conn.execute(f"prepare dbdeploy_reading (oid) as {prepared}".encode())
             self._reading = "execute dbdeploy_reading ({last})"
+            conn.execute(f"prepare dbdeploy_start as {self._start}".encode())
+            self._start = "execute dbdeploy_start"
             self._together = True
+        self._set_last(max(self._known, default=0))
 
-    def _query(self) -> bytes:
-        return self._reading.replace("{last}", str(self._last)).encode()
+    def _set_last(self, oid: int) -> None:
+        """The youngest relation that is of interest even when it is not written to."""
+        self._last = oid
+        self._query = self._reading.replace("{last}", str(oid)).encode()
 
     def _look(self) -> None:
         """What is there before anything is changed."""
@@ -136,12 +146,14 @@ class Observer:
         for oid, name, kind, filenode, rows, size in self.monitor.execute(query("evidence_relations")):
             self._known[oid] = _Known(name, kind, RelationSize(rows if rows >= 0 else None, size))
             self._filenodes[oid] = filenode
+        self._small = sum(one.size.bytes for one in self._known.values()) <= SMALL
 
     def end(self, conn: psycopg.Connection[Any]) -> None:
         """Once, after the last unit: nothing of ours stays in the clone."""
         if not conn.closed:
-            with suppress(psycopg.Error):  # its functions go with the session
-                conn.execute("deallocate dbdeploy_reading")
+            for name in ("dbdeploy_reading", "dbdeploy_start"):
+                with suppress(psycopg.Error):
+                    conn.execute(f"deallocate {name}".encode())
             with suppress(psycopg.Error):
                 objects.remove(conn)
 
@@ -164,12 +176,64 @@ class Observer:
     def unit_started(self, conn: psycopg.Connection[Any], unit: Unit) -> None:
         self._unit = unit
         self._locks, self._states, self._started, self._asked = set(), {}, {}, False
-        # An earlier transaction's counters are flushed now: in the middle of this one they would fall.
-        row = conn.execute(query("evidence_start")).fetchone()
-        self._lsn = row[0] if row else 0
+        self._entries = set()
+        if self._at_start is None:
+            self._at_start = conn.execute(self._start.encode()).fetchone()
+        self._lsn = self._at_start[0] if self._at_start else 0
+        self._at_start = None
         if not unit.transactional:
             self._before = self._read_states()
             self._poller = self._poll.enter_context(Poller(self.monitor, conn.info.backend_pid))
+
+    @contextmanager
+    def transaction(self, conn: psycopg.Connection[Any], unit: Unit) -> Iterator[Sequence[StatementRef]]:
+        """The unit's transaction, for ``run_unit``: gives the statements that are still to be run. Where the next one starts is asked with
+        the commit. NotTogether: to be run again."""
+        statements = unit.statements if unit.transactional else ()
+        along: tuple[StatementRef, ...] = ()
+        if self._together and self._small and statements and statements not in self._one_by_one:
+            along = together.that_go_along(statements, self.migrations, self.words)
+        try:
+            if along:
+                self._run_together(conn, along)
+            else:
+                conn.execute(b"begin")
+            yield statements[len(along) :]
+            cursor = conn.execute(b"commit;" + self._start.encode())
+            cursor.nextset()
+            self._at_start = cursor.fetchone()
+        finally:
+            if not conn.closed:
+                conn.rollback()  # does nothing where it is committed
+
+    def one_by_one(self, unit: Unit) -> None:
+        """After NotTogether: from now on the unit's statements are messages of their own."""
+        self._one_by_one.add(unit.statements)
+        self._finished.clear()
+        self._at_start = None
+
+    def _run_together(self, conn: psycopg.Connection[Any], refs: Sequence[StatementRef]) -> None:
+        texts = [self.migrations[ref.migration].statements[ref.index].sql for ref in refs]
+        began, at, took = self._clock(), 0.0, 0.0
+        results = together.send(conn, texts, self._query)
+        self._asked = self._in_one_message = True
+        try:
+            for ref, text, (tag, reading) in zip(refs, texts, results, strict=True):
+                seconds = reading.began - at
+                self._started[ref] = began + took
+                self._finished.append((ref, seconds, tag, self._of_reading(conn, text, tag, reading)))
+                at, took = reading.ended, took + seconds
+        except NotTogether:
+            names_now = {oid: one.name for oid, one in self._known.items()}
+            raise NotTogether(written_in_vain(results[-1][1], names_now, self._filenodes)) from None
+        finally:
+            self._in_one_message = False
+        self._measuring += self._clock() - began - took
+
+    def _ask_now(self) -> None:
+        """Before something is asked that the next statement may change."""
+        if self._in_one_message:
+            raise NotTogether
 
     def unit_ended(self) -> None:
         """The unit is committed: how long its locks were held is known, and names that it changed are read again."""
@@ -180,19 +244,23 @@ class Observer:
         self._keep()
         for oid, state in self._states.items():
             self._filenodes[oid] = state.filenode
-        if any(_RENAMES.search(self.evidence[ref].statement) for ref in self._started):
+        if any(self._may_rename(ref, self.evidence[ref].tag) for ref in self._started):
             self._rename([oid for oid, mode in self._locks if mode == _EXCLUSIVE])
 
     def unit_failed(self) -> None:
         """The unit is rolled back."""
         self._poll.close()
         self._keep()
+        self._at_start = None
         self._failed_at = self._clock()
 
     def _keep(self) -> None:
         for finished in self._finished:
             self.evidence[finished[0]] = self._evidence(*finished)
         self._finished.clear()
+
+    def _may_rename(self, ref: StatementRef, tag: str | None) -> bool:
+        return not _RENAMES.isdisjoint(self.words[ref]) or (tag or "").startswith(_MAY_RENAME)
 
     def _rename(self, oids: list[int]) -> None:
         self._made.clear()
@@ -217,7 +285,7 @@ class Observer:
             and (self._asked or _TAKES_SNAPSHOT.match(statement.sql))
         )
         self._started[ref] = self._clock()
-        return b"\n;\n" + self._query() if self._comes_along else b""
+        return b"\n;\n" + self._query if self._comes_along else b""
 
     def statement_ended(
         self, conn: psycopg.Connection[Any], ref: StatementRef, cursor: psycopg.Cursor[Any]
@@ -227,6 +295,8 @@ class Observer:
         text = self.migrations[ref.migration].statements[ref.index].sql
         found: _Fields = {}
         assert self._unit is not None
+        if self._may_rename(ref, tag):
+            self._made.clear()
         if not self._unit.transactional:
             self._poll.close()
             found = self._of_polling(conn, text, tag)
@@ -234,12 +304,13 @@ class Observer:
             self._asked = True
             while cursor.nextset():
                 pass
-            rows = cursor.fetchall()
-            ended = self._started[ref] + rows[0][10]
-            found = self._of_reading(conn, text, tag, rows)
+            reading = Reading(*cursor.fetchone() or ())
+            ended = self._started[ref] + reading.began
+            found = self._of_reading(conn, text, tag, reading)
         elif self._asked or tag not in _NO_SNAPSHOT:
             self._asked = True
-            found = self._of_reading(conn, text, tag, conn.execute(self._query()).fetchall())
+            reading = Reading(*conn.execute(self._query).fetchone() or ())
+            found = self._of_reading(conn, text, tag, reading)
         elif tag == "LOCK TABLE":
             locks = self.monitor.execute(query("evidence_locks"), {"pid": conn.info.backend_pid})
             found = self._of_locks(text, set(locks.fetchall()))
@@ -272,22 +343,25 @@ class Observer:
         )
 
     def _of_reading(
-        self, conn: psycopg.Connection[Any], text: str, tag: str | None, rows: list[tuple[Any, ...]]
+        self, conn: psycopg.Connection[Any], text: str, tag: str | None, reading: Reading
     ) -> _Fields:
-        lsn, noted = rows[0][8:10]
-        if rows[0][0] is None:  # no lock
-            rows = []
-        self._made.update((row[0], row[7]) for row in rows if row[7] is not None)
+        found: _Fields = {"wal_bytes": reading.lsn - self._lsn}
+        self._lsn = reading.lsn
+        if reading.noted:
+            seen = objects.parse(reading.noted)
+            self._made.update(seen.tables)
+            found["created"], found["altered"], found["dropped"] = seen[:3]
+        entries = set(reading.locked.split(",")) if reading.locked else set()
         # Most of what the transaction has locked is as the statement before left it.
-        states = {row[0]: _State._make(row[2:7]) for row in rows}
-        changed = {oid: now for oid, now in states.items() if self._states.get(oid) != now}
-        earlier = {oid: self._states.get(oid) or _State(self._filenodes.get(oid)) for oid in changed}
-        found = self._of_locks(text, {(row[0], row[1]) for row in rows})
-        self._add_states(found, conn, tag, earlier, changed)
-        found["created"], found["altered"], found["dropped"] = objects.parse(noted or "")
-        found["wal_bytes"] = lsn - self._lsn
-        self._states.update(changed)
-        self._lsn = lsn
+        fresh = [entry(one) for one in entries - self._entries]
+        self._entries = entries
+        if fresh:
+            changed = {oid: now for oid, _, now in fresh if self._states.get(oid) != now}
+            earlier = {oid: self._states.get(oid) or State(self._filenodes.get(oid)) for oid in changed}
+            found |= self._of_locks(text, {(oid, mode) for oid, mode, _ in fresh})
+            if changed:
+                self._states.update(changed)
+                self._add_states(found, conn, tag, earlier, changed)
         return found
 
     def _of_polling(self, conn: psycopg.Connection[Any], text: str, tag: str | None) -> _Fields:
@@ -305,7 +379,7 @@ class Observer:
         # What got a new file was locked against everything, even when the poller was too slow to see it.
         found = self._of_locks(text, self._poller.locks | replaced)
         self._add_states(found, conn, tag, self._before, after)
-        found["created"], found["altered"], found["dropped"] = objects.parse((noted and noted[0]) or "")
+        found["created"], found["altered"], found["dropped"], _ = objects.parse((noted and noted[0]) or "")
         found["wal_bytes"] = lsn - self._lsn
         self._filenodes.update({oid: state.filenode for oid, state in after.items()})
         return found
@@ -320,7 +394,7 @@ class Observer:
         self._locks |= locks
         return {
             "locks": tuple(
-                Lock(name, mode, oid in exclusive or _names(text, name)) for name, mode, oid in found
+                Lock(name, mode, oid in exclusive or names(text, name)) for name, mode, oid in found
             ),
             "sizes": self._sizes(oid for _, _, oid in found),
         }
@@ -330,14 +404,14 @@ class Observer:
         found: _Fields,
         conn: psycopg.Connection[Any],
         tag: str | None,
-        before: Mapping[int, _State],
-        after: Mapping[int, _State],
+        before: Mapping[int, State],
+        after: Mapping[int, State],
     ) -> None:
         """What is written anew, scanned and changed. ``after``: those relations at least that are not as before."""
         replaced, scanned, written, gone = set(), set(), {}, set()
         locked = {oid for oid, mode in self._locks if mode in BLOCK_WRITES}
         for oid, now in after.items():
-            was = before.get(oid, _State())
+            was = before.get(oid, State())
             if now[2:] != was[2:]:
                 # The counters of a transaction are set back by TRUNCATE.
                 rows = RowCounts(
@@ -369,11 +443,12 @@ class Observer:
         """Of indexes that are gone, those that are there again under their name, with a new file: a type change makes them so."""
         if not indexes:
             return set()
+        self._ask_now()
         old = {self._known[oid].name: oid for oid in indexes}
         rebuilt = set()
         for oid, name, filenode in conn.execute(query("evidence_indexes"), {"names": list(old)}).fetchall():
             self._known[oid] = self._known[old[name]]
-            self._last = max(self._last, oid)
+            self._set_last(max(self._last, oid))
             if filenode != self._filenodes.get(old[name]):
                 rebuilt.add(oid)
             self._filenodes[oid] = filenode
@@ -386,6 +461,7 @@ class Observer:
             return set()
         if tag == "TRUNCATE TABLE":
             return set(tables)
+        self._ask_now()
         rows = conn.execute(
             "select oid::bigint from pg_catalog.pg_class where oid = any(%s) and pg_catalog.pg_relation_size(oid) = 0",
             [tables],
@@ -396,6 +472,7 @@ class Observer:
         """Names of tables, those too that the plan itself has made."""
         unknown = [oid for oid in oids if oid not in self._known and oid not in self._made]
         if unknown:
+            self._ask_now()
             self._made.update(conn.execute(query("evidence_names"), {"oids": unknown}).fetchall())
         names = ((oid, self._known[oid].name if oid in self._known else self._made.get(oid)) for oid in oids)
         return {oid: name for oid, name in names if name is not None}
@@ -411,12 +488,6 @@ class Observer:
         row = self.monitor.execute("select (pg_current_wal_insert_lsn() - '0/0')::bigint").fetchone()
         return int(row[0]) if row else 0
 
-    def _read_states(self) -> dict[int, _State]:
+    def _read_states(self) -> dict[int, State]:
         rows = self.monitor.execute(query("evidence_state")).fetchall()
-        return {row[0]: _State(*row[1:]) for row in rows}
-
-
-def _names(statement: str, relation: str) -> bool:
-    """Whether the statement's text names the relation: its bare name as a word, quoted or not."""
-    bare = relation.rsplit(".", 1)[-1].strip('"')
-    return re.search(rf"(?<![\w$]){re.escape(bare)}(?![\w$])", statement, re.IGNORECASE) is not None
+        return {row[0]: State(*row[1:]) for row in rows}

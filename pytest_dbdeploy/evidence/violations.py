@@ -82,6 +82,10 @@ def violations(
             table, condition = found
             relation = ".".join(quoted(part) for part in table)
             count, keys = _rows(conn, table, sql.Identifier(*table), condition)
+            if not count and ref is not None and not unit.transactional:
+                # It was its own commit that failed: what a deferred constraint refuses there can be looked at before.
+                send(conn, migrations[ref.migration].statements[ref.index])
+                count, keys = _rows(conn, table, sql.Identifier(*table), condition)
     except psycopg.Error:
         return by, error, Violation(relation) if relation else None
     if not count:  # what the statement itself would have written: it is gone again

@@ -12,6 +12,7 @@ from ..actions.hub import Hub, open_hub
 from ..compare.rows import count_rows, digest_rows, user_tables
 from ..compare.snapshot import Snapshot, read_snapshot
 from ..db import search_path
+from ..db.splitter import words
 from ..db.state import UNDO_SCHEMA
 from ..db.tools import tools_for
 from ..db.url import DatabaseUrl
@@ -55,6 +56,21 @@ class Rehearsed:
     @property
     def changes_nothing(self) -> bool:
         return self.error is None and not self.changes and not self.rows_changed
+
+
+#: Of statements that may lock more than their text shows.
+_LOCKS_ANY_NUMBER = frozenset({"do", "execute", "call", "loop"})
+_DEFAULT_LOCK_SLOTS = 6400
+
+
+def lock_slots(plan: Plan) -> int:
+    """Size of the sandbox's lock table: the target's, so that what runs out of locks there does so here. But each reading of the evidence
+    walks over all of it: where the plan's text shows that it locks no more than it names, a very large one is not needed."""
+    assert plan.target is not None
+    texts = [statement.sql for one in plan.migrations for statement in one.statements]
+    if plan.command is not None or not all(_LOCKS_ANY_NUMBER.isdisjoint(words(text)) for text in texts):
+        return plan.target.lock_slots
+    return min(plan.target.lock_slots, _DEFAULT_LOCK_SLOTS + 16 * len(plan.target.relations) + 8 * len(texts))
 
 
 class SandboxWork:
@@ -167,7 +183,7 @@ class SandboxWork:
         if self.sandbox is None:
             assert self.plan.target is not None
             facts = self.plan.target
-            self.sandbox = embedded.open(facts.major, facts.extensions, lock_slots=facts.lock_slots)
+            self.sandbox = embedded.open(facts.major, facts.extensions, lock_slots=lock_slots(self.plan))
             self.workspace.stack.callback(self._close_sandbox, self.sandbox)
         return self.sandbox
 

@@ -58,6 +58,12 @@ def test_what_a_cascade_takes_is_known_from_inside_a_block_too(run):
     }
 
 
+def test_what_goes_with_a_dropped_table_is_what_a_user_knows_of(run):
+    (found,) = run("drop table t cascade").evidence
+    assert DroppedObject("view", "public.vv", True) in found.dropped
+    assert [one for one in found.dropped if "toast" in one.object] == []
+
+
 def test_created_and_altered_objects_are_known_with_those_that_come_along(run):
     create, alter = run("create table n (id serial primary key, x text); alter table t add y int").evidence
     assert set(create.created) == {
@@ -259,6 +265,16 @@ def test_a_deferred_constraint_that_fails_says_how_many_rows_which_and_by_what_s
     assert failed.violation.keys[0].startswith(first)
     assert len(failed.violation.keys) == count
     assert found.error is not None
+
+
+@pytest.mark.parametrize("name", [n for n in AT_THE_COMMIT if AT_THE_COMMIT[n][1] == 1 and "middle" not in n])
+def test_a_deferred_constraint_that_fails_outside_a_transaction_says_so_too(run, name):
+    script, index, sqlstate, count, first = AT_THE_COMMIT[name]
+    failed = run(DEFERRED.replace("commit;", ""), script, transaction=False).evidence[-1]
+    assert (failed.statement, failed.transactional) == (script.split("; ")[index], False)
+    assert (failed.error.sqlstate, failed.error.violating_rows) == (sqlstate, count)
+    assert failed.violation.relation == "public.t"
+    assert failed.violation.keys[0].startswith(first)
 
 
 def test_what_fails_at_the_commit_for_another_reason_is_the_last_statements_error(run):

@@ -1,0 +1,95 @@
+"""Which statements go to the server in one message, each with its reading: the journeys there and back cost more than the readings.
+
+What of a statement must be asked right after it, is run alone. When a message fails, or leaves something to ask, its transaction is rolled
+back and its statements are run one by one: it says no more than that something in it failed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import psycopg
+
+from ..model import Migration, Statement, StatementRef
+from .reading import Reading, entry
+
+_MOST_BYTES = 256 * 1024
+#: Larger databases are rehearsed one statement a message: there it is not the journeys that take long, and nothing is done twice.
+SMALL = 256 * 1024**2
+#: What the server takes in any transaction, and neither renames, empties nor runs what its text does not show.
+_PLAIN = re.compile(
+    r"""(?:\s|--[^\n]*\n|/\*.*?\*/)*
+    (?: insert\b | update\b | delete\b | comment\b | grant\b | revoke\b
+      | create\s+(?:or\s+replace\s+)?(?:unique\s+index|table|index|sequence|view|type|domain|function|trigger|policy)\b
+      | drop\s+(?:table|index|sequence|view|type|domain|function|trigger|policy)\b
+      | alter\s+(?:table|sequence|view|index)\b )""",
+    re.IGNORECASE | re.VERBOSE | re.DOTALL,
+)
+_ALTER = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*alter\b", re.IGNORECASE | re.DOTALL)
+#: A changed type makes indexes again, which must be looked at before the next statement changes them too.
+_ALONE_IN_ALTER = frozenset({"type", "rename", "schema", "tablespace", "detach"})
+
+
+class NotTogether(Exception):
+    """Rolled back; to be run one by one. ``written``: rows that were written in vain, by table."""
+
+    def __init__(self, written: Mapping[str, int] | None = None) -> None:
+        self.written = written or {}
+        super().__init__("to be run one by one")
+
+
+def that_go_along(
+    refs: Sequence[StatementRef],
+    migrations: Mapping[str, Migration],
+    words: Mapping[StatementRef, frozenset[str]],
+) -> tuple[StatementRef, ...]:
+    """Those at the beginning that may stand in one message. ``words``: of each."""
+    found = []
+    size = 0
+    for ref in refs:
+        statement = migrations[ref.migration].statements[ref.index]
+        size += len(statement.sql)
+        if size > _MOST_BYTES or not _goes_along(statement, words[ref]):
+            break
+        found.append(ref)
+    return tuple(found)
+
+
+def send(
+    conn: psycopg.Connection[Any], texts: Sequence[str], reading: bytes
+) -> list[tuple[str | None, Reading]]:
+    """Begins a transaction and runs the statements in it: of each its tag, and the reading after it. NotTogether when one fails."""
+    separator = b"\n;\n" + reading + b"\n;\n"
+    try:
+        cursor = conn.execute(b"begin;\n" + b"".join(text.encode() + separator for text in texts))
+        results = []
+        for _ in texts:
+            cursor.nextset()
+            tag = cursor.statusmessage
+            cursor.nextset()
+            results.append((tag, Reading(*cursor.fetchone() or ())))
+        if cursor.nextset():
+            raise NotTogether
+    except psycopg.Error:
+        raise NotTogether from None
+    return results
+
+
+def written_in_vain(
+    last: Reading, names: Mapping[int, str], filenodes: Mapping[int, int | None]
+) -> dict[str, int]:
+    """Rows by table that a transaction wrote, as the server counts them once it is rolled back: none of tables that it emptied."""
+    states = {oid: state for oid, _, state in map(entry, last.locked.split(","))} if last.locked else {}
+    return {
+        names[oid]: sum(state[2:])
+        for oid, state in states.items()
+        if oid in names and state.filenode == filenodes.get(oid) and any(state[2:])
+    }
+
+
+def _goes_along(statement: Statement, words: frozenset[str]) -> bool:
+    if statement.data is not None or "concurrently" in words or not _PLAIN.match(statement.sql):
+        return False
+    return not (_ALTER.match(statement.sql) and not _ALONE_IN_ALTER.isdisjoint(words))
