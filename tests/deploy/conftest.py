@@ -146,6 +146,13 @@ class Run:
         print(output)
         return Result(self.process.returncode, output, self.project, self.folder)
 
+    def ended(self):
+        """As ``result``, also of a run that may be killed: then the report is not judged."""
+        output, _ = self.process.communicate(timeout=SECONDS)
+        print(output)
+        killed = self.process.returncode < 0
+        return Result(self.process.returncode, output, self.project, None if killed else self.folder)
+
     def until(self, condition):
         """Waits for ``condition``; fails when the run ends before, or the time is up."""
 
