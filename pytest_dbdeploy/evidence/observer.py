@@ -30,7 +30,7 @@ from ..model import (
 )
 from ..secret import redact_sql
 from . import objects
-from .polling import Poller
+from .polling import polled
 
 #: A transaction may still choose its isolation level after these; after a query of ours it could not.
 _NO_SNAPSHOT = frozenset(
@@ -108,7 +108,7 @@ class Observer:
         self._finished: list[tuple[StatementRef, float, str | None, _Fields]] = []
         self._comes_along = False
         self._poll = ExitStack()
-        self._poller: Poller | None = None
+        self._polled: set[tuple[int, str]] | None = None
         self._before: dict[int, _State] = {}
 
     def start(self, conn: psycopg.Connection[Any]) -> None:
@@ -152,7 +152,7 @@ class Observer:
         self._look()
         self._before = self._read_states()
         self._lsn = self._read_lsn()
-        self._poller = self._poll.enter_context(Poller(self.monitor, None))
+        self._polled = self._poll.enter_context(polled(self.monitor, None))
 
     def others_ended(self, evidence: StatementEvidence) -> StatementEvidence:
         """After it: ``evidence`` with the locks that were seen, and what is written anew, scanned and changed since."""
@@ -169,7 +169,7 @@ class Observer:
         self._lsn = row[0] if row else 0
         if not unit.transactional:
             self._before = self._read_states()
-            self._poller = self._poll.enter_context(Poller(self.monitor, conn.info.backend_pid))
+            self._polled = self._poll.enter_context(polled(self.monitor, conn.info.backend_pid))
 
     def unit_ended(self) -> None:
         """The unit is committed: how long its locks were held is known, and names that it changed are read again."""
@@ -291,7 +291,7 @@ class Observer:
         return found
 
     def _of_polling(self, conn: psycopg.Connection[Any], text: str, tag: str | None) -> _Fields:
-        assert self._poller is not None
+        assert self._polled is not None
         lsn = self._read_lsn()
         noted = conn.execute(
             "select pg_catalog.current_setting('dbdeploy.seen', true), pg_catalog.pg_stat_force_next_flush()"
@@ -303,7 +303,7 @@ class Observer:
             if self._before.get(oid, state).filenode != state.filenode
         }
         # What got a new file was locked against everything, even when the poller was too slow to see it.
-        found = self._of_locks(text, self._poller.locks | replaced)
+        found = self._of_locks(text, self._polled | replaced)
         self._add_states(found, conn, tag, self._before, after)
         found["created"], found["altered"], found["dropped"] = objects.parse((noted and noted[0]) or "")
         found["wal_bytes"] = lsn - self._lsn

@@ -274,7 +274,11 @@ class TargetWork:
     def _apply_units(self, rehearsal: Rehearsal, step: Step) -> None:
         with (
             self.workspace.connect(self.url, "deploy", autocommit=True) as conn,
-            TargetWatch(conn, partial(self.workspace.connect, self.url, "watch", autocommit=True)) as watch,
+            TargetWatch(
+                conn,
+                partial(self.workspace.connect, self.url, "watch", autocommit=True),
+                patience=self.settings.timeouts.lock,
+            ) as watch,
         ):
             self.set_state(State.APPLYING)
             self.stage = Stage.APPLYING
@@ -282,10 +286,17 @@ class TargetWork:
             search_path.leave_out(conn, self.settings.state.schema_)
             undo = rehearsal.undo.for_target(self.baseline) if rehearsal.undo else None
             applying = Applying(
-                self.workspace, self.layout, self.plan, self.table, self.url, conn, watch, undo
+                self.workspace,
+                self.layout,
+                self.plan,
+                self.table,
+                self.url,
+                conn,
+                watch,
+                undo,
+                self._check_lock,
             )
             for number, unit in enumerate(rehearsal.units, 1):
-                self._check_lock()
                 applying.unit(unit, number, len(rehearsal.units), step)
                 step.progress(f"{number} of {len(rehearsal.units)}")
             applying.analyze(rehearsal.changes)

@@ -160,7 +160,7 @@ class Run:
             assert self.process.poll() is None, self.process.stdout.read()
             return self.folder is not None and condition()
 
-        until(check)
+        until(check, SECONDS)
 
     def kill(self):
         """SIGKILL for the controller alone."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -46,27 +46,22 @@ class Killer:
     def __init__(self, arena, chance, run, times):
         self.arena, self.chance, self.run = arena, chance, run
         self.strikes = []
-        self.error = None
         self._times = times
-        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._pool = ThreadPoolExecutor(1)
 
     def __enter__(self):
-        self._thread.start()
+        self._work = self._pool.submit(self._strike_all)
         return self
 
     def __exit__(self, *_):
-        self._thread.join()
-        if self.error:
-            raise self.error
+        self._pool.shutdown()
+        self._work.result()
 
-    def _work(self):
-        try:
-            for _ in range(self._times):
-                if not self._moment():
-                    return
-                self._strike()
-        except Exception as error:
-            self.error = error
+    def _strike_all(self):
+        for _ in range(self._times):
+            if not self._moment():
+                return
+            self._strike()
 
     def _alive(self):
         return self.run.process.poll() is None

@@ -65,7 +65,11 @@ def go_on(arena, chance, run, row, attempt):
     """The next command; it may be killed too, the last ones are not. None: it was."""
     arena.no_gates()
     if run.folder is None or row is None or row in FINISHED:
-        return arena.run(f"--dbdeploy-resume={run.id}") if run.folder else arena.run("--dbdeploy-env=dev", "--dbdeploy-dry-run")
+        return (
+            arena.run(f"--dbdeploy-resume={run.id}")
+            if run.folder
+            else arena.run("--dbdeploy-env=dev", "--dbdeploy-dry-run")
+        )
     if chance.random() < 0.3:
         refused = arena.run("--dbdeploy-env=dev")
         assert refused.status == 10
