@@ -121,7 +121,21 @@ def _open(keywords: dict[str, str], options: str, autocommit: bool) -> Connectio
     if options:
         keywords = keywords | {"options": f"{keywords.get('options', '')} {options}".strip()}
     # Prepared statements outlive what a migration changes under them, and break behind poolers.
-    return psycopg.connect(**keywords, autocommit=autocommit, prepare_threshold=None)  # type: ignore[arg-type]  # all keywords are strings of libpq
+    connection = psycopg.connect(**keywords, autocommit=True, prepare_threshold=None)  # type: ignore[arg-type]  # all keywords are strings of libpq
+    try:
+        _let_dates_be_read(connection)
+    except BaseException:
+        connection.close()
+        raise
+    connection.autocommit = autocommit
+    return connection
+
+
+def _let_dates_be_read(connection: Connection) -> None:
+    """The driver reads ISO alone; a role's or a database's order of day and month (DMY) stays."""
+    style = connection.info.parameter_status("DateStyle") or "ISO"
+    if not style.startswith("ISO"):
+        connection.execute("set datestyle = ISO")
 
 
 def _open_without_options(url: DatabaseUrl, keywords: dict[str, str]) -> Connection:

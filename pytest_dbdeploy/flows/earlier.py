@@ -190,7 +190,7 @@ class EarlierFlow(CommonFlow):
 
     def _set_state(self, state: State, **values: Any) -> None:
         assert self.url is not None
-        self.workspace.journal.append("state", deployment=self.id, state=str(state))
+        self.workspace.journal_state(state, deployment=self.id)
         with self.workspace.connect(self.url, "state", autocommit=True) as conn:
             self.table.update(conn, self.id, state, **values)
 

@@ -322,7 +322,7 @@ class TargetWork:
             )
 
     def set_state(self, state: State, **values: Any) -> None:
-        self.workspace.journal.append("state", state=str(state))
+        self.workspace.journal_state(state)
         with self._writer() as conn:
             self.table.update(conn, self.workspace.id, state, **values)
 

@@ -15,6 +15,7 @@ from .. import notifiers
 from ..config.load import Settings
 from ..db.access import server_user, temporary_roots
 from ..db.connect import connect
+from ..db.state import FINISHED, State
 from ..db.url import DatabaseUrl, is_embedded
 from ..errors import DbDeployError, StateError
 from ..journal import RUNNING, VERDICT, Journal, RunningGate, death
@@ -78,6 +79,16 @@ class Workspace:
 
     def say(self, phase: LogPhase, level: Level, text: str, **metadata: Any) -> None:
         self.steps.message(phase, level, text, **metadata)
+
+    def journal_state(self, state: State, **data: object) -> None:
+        """Before the deployment's row gets it. StateError when it cannot be written, unless the row is to say how it ended:
+        a full disk here is no reason to leave it open there."""
+        try:
+            self.journal.append("state", **data, state=str(state))
+        except StateError as error:
+            if state not in FINISHED:
+                raise
+            self.record.notes.append(error_text(error))
 
     def promise_last_words(self, deployment_id: str) -> None:
         """From now until the verdict a death of this process leaves the deployment unfinished: then the terminal is told."""
