@@ -233,7 +233,7 @@ class EarlierFlow(CommonFlow):
         )
 
     def abandon(self, why: str, ledger: Ledger, *, interrupted: bool) -> None:
-        if self.record.outcome is not None:
+        if self._workspace is None or self.record.outcome is not None:
             return
         if interrupted and (self.record.rollback.verified or not self.touched):
             self._end(Outcome.INTERRUPTED, ExitStatus.INTERRUPTED)

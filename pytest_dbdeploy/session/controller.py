@@ -190,7 +190,7 @@ class Controller:
             self.ended = True
             if self.conductor is None or not self.conductor.finished:
                 self._release_gates()
-                if self.prepared:
+                if self.prepared or self.interrupted:
                     self.flow.abandon(
                         redactor.redact(why), self.ledger.snapshot(), interrupted=self.interrupted
                     )

@@ -33,7 +33,7 @@ VICTIMS = {
     "target": 2,
 }
 #: The most events that the journal of a deployment has, about.
-_EVENTS = 48
+_EVENTS = 36
 _OURS = (
     "from pg_stat_activity where application_name like 'pytest-dbdeploy%' and application_name not in "
     "('pytest-dbdeploy test', 'pytest-dbdeploy user') and datname = current_database()"
@@ -78,13 +78,15 @@ class Killer:
         return False
 
     def _strike(self):
-        victim = self.chance.choices([*VICTIMS], [*VICTIMS.values()])[0]
         number = self.chance.choice(SIGNALS)
         folder = self.run.folder
         at = events(folder)[-1] if folder and events(folder) else {}
         place = f"{at.get('event')} {at.get('step') or at.get('state') or at.get('unit') or ''}".strip()
         self.arena.servers |= self.run.servers()
-        what = self._hit(victim, number)
+        what = None
+        while what is None:  # who is not there cannot be killed
+            victim = self.chance.choices([*VICTIMS], [*VICTIMS.values()])[0]
+            what = self._hit(victim, number)
         self.strikes.append(f"{victim} {what} after {place}")
 
     def _hit(self, victim, number):
@@ -114,7 +116,7 @@ class Killer:
 
     def _one(self, pids, number):
         if not pids:
-            return "not there"
+            return None
         _kill(self.chance.choice(pids), number)
         return number.name
 
@@ -135,9 +137,9 @@ class Killer:
         try:
             found = self.arena.sql(f"select pid, application_name {_OURS} order by pid")
         except (psycopg.Error, TargetError):
-            return "not there"
+            return None
         if not found:
-            return "not there"
+            return None
         pid, name = self.chance.choice(found)
         _kill(pid, number)
         return f"{name.removeprefix('pytest-dbdeploy ')} {number.name}"
