@@ -11,6 +11,7 @@ import psycopg
 from ..errors import TargetError
 from ..model import Statement
 from ..secret import redactor
+from . import lines
 from .url import DatabaseUrl
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -23,6 +24,8 @@ KEEPALIVE = {
     "keepalives_count": "3",
     "tcp_user_timeout": "60000",
 }
+#: The same for pg_dump, which has no variables for it.
+KEEPALIVE_TEXT = " ".join(f"{key}={value}" for key, value in KEEPALIVE.items())
 
 _DIRECT_HINT = (
     "Use the direct (not pooled) URL of the database: a deployment needs a session of its own for its lock and its timeouts. "
@@ -114,6 +117,7 @@ def connect(
         connection = _open_without_options(url, keywords)
     if read_only:
         connection.read_only = True
+    lines.opened(connection, url.place)
     return connection
 
 

@@ -52,6 +52,7 @@ class EarlierFlow(CommonFlow):
             self.url = self.workspace.open_database(
                 self.environment.database.reveal(), name=self.environment.name
             )
+            self.workspace.watch_over(self.url)
             with self.workspace.connect(self.url, str(self.mode), read_only=True) as conn:
                 self.row = self._find(conn)
         except ConfigError:

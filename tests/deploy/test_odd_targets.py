@@ -136,5 +136,5 @@ def test_rows_that_the_owner_may_not_see_are_no_silent_loss(deployed):
     deployed.migration("0002_change", "alter table users add column phone text;\n")
     result = deployed.deploy()
     assert result.ended == (10, "aborted")
-    assert "row-level security" in result.output
+    assert "row security applies to role" in result.output
     assert "users" in result.output

@@ -20,5 +20,5 @@ left join (
            pg_catalog.pg_stat_get_xact_tuples_updated(relation) as updated,
            pg_catalog.pg_stat_get_xact_tuples_deleted(relation) as deleted
     from pg_catalog.pg_locks
-    where pid = pg_catalog.pg_backend_pid() and locktype = 'relation' and granted and relation >= 16384
+    where pid = pg_catalog.pg_backend_pid() and locktype = 'relation' and granted and relation >= 16384 and mode <> 'SIReadLock'
 ) l on l.relation <= {last} or l.inserted + l.updated + l.deleted > 0
