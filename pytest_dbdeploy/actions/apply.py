@@ -19,6 +19,9 @@ from ..secret import redact_sql, redactor
 LOCK_NOT_AVAILABLE = "55P03"
 DEADLOCK = "40P01"
 QUERY_CANCELED = "57014"
+#: Where a role's or a database's transactions are serializable by default.
+SERIALIZATION_FAILURE = "40001"
+_BUSY = frozenset({LOCK_NOT_AVAILABLE, DEADLOCK, SERIALIZATION_FAILURE})
 #: The server's ways to refuse a statement inside a transaction block (active_sql_transaction, invalid_transaction_termination).
 NOT_IN_TRANSACTION = frozenset({"25001", "2D000"})
 #: unsafe_new_enum_value_usage: the value must be committed before its first use.
@@ -88,7 +91,7 @@ class StatementFailed(ApplyError):
     @property
     def busy(self) -> bool:
         """Whether others were in the way: later it may succeed."""
-        return self.gave_way is not None or self.error.sqlstate in (LOCK_NOT_AVAILABLE, DEADLOCK)
+        return self.gave_way is not None or self.error.sqlstate in _BUSY
 
 
 def statement_error(error: psycopg.Error) -> StatementError:

@@ -390,12 +390,13 @@ def own_arena(make_project, place, temporary):
 
 
 def pytest_terminal_summary(terminalreporter):
-    """How many points of the fault matrix survived."""
+    """How many points of the fault matrix survived, random kills and silent targets too."""
+    files = ("test_fault_matrix", "test_random_kills", "test_silent_target")
     reports = [
         r
         for name in ("passed", "failed", "xfailed")
         for r in terminalreporter.stats.get(name, ())
-        if "test_fault_matrix" in r.nodeid
+        if any(file in r.nodeid for file in files)
     ]
     if calls := [r for r in reports if r.when == "call"]:
         survived = sum(r.passed for r in calls)

@@ -100,7 +100,9 @@ def test_an_index_that_could_not_be_dropped_at_once_is_dropped_by_the_next_attem
     assert deployed.sql("select to_regclass('orders_total')::text") == [(None,)]
 
 
-@pytest.mark.parametrize("statement", ["update users set name = upper(name)", "vacuum users"])
+@pytest.mark.parametrize(
+    "statement", ["update users set name = upper(name)", pytest.param("vacuum users", marks=pytest.mark.slow)]
+)
 def test_a_statement_outside_a_transaction_is_tried_again_when_it_left_nothing(deployed, statement):
     settings(deployed, "timeouts: {lock: 200ms, lock_retries: 100}")
     deployed.migration("0002_change", f"-- dbdeploy: no-transaction\n{statement};\n")

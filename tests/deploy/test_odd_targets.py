@@ -1,8 +1,9 @@
 """Targets with settings, neighbours and limits that nobody reckons with: deployed and put back, or a clear message and nothing lost."""
 
 import pytest
+from psycopg import sql
 
-from tests.servers import running
+from tests.servers import execute, running
 
 from .conftest import filled
 from .test_failing_apply import settings
@@ -36,13 +37,12 @@ TIGHT = {
 
 def superuser(server, project, statement):
     """Runs it in the target's database."""
-    from tests.servers import execute
 
     execute(server.url.with_dbname(project.url.dbname), statement)
 
 
-@pytest.mark.parametrize("found", [ODD, TIGHT], ids=["odd", "tight"])
-@pytest.mark.parametrize("of", ["role", "database"])
+@pytest.mark.parametrize("found", [ODD, pytest.param(TIGHT, marks=pytest.mark.slow)], ids=["odd", "tight"])
+@pytest.mark.parametrize("of", ["role", pytest.param("database", marks=pytest.mark.slow)])
 def test_settings_of_a_role_or_database_do_not_change_what_is_done(deployed, postgres17, found, of):
     user, name = deployed.url.user, deployed.url.dbname
     whose = f'role "{user}" in database "{name}"' if of == "role" else f'database "{name}"'
@@ -61,12 +61,12 @@ def test_settings_of_a_role_or_database_do_not_change_what_is_done(deployed, pos
     whole(deployed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
 def test_a_database_in_another_encoding_comes_back_as_it_was(make_project, postgres17, encoding):
     role = postgres17.role()
     name = f"t_{encoding.lower()}_{role.user}"
     with_c = f"""create database "{name}" template template0 encoding '{encoding}' lc_collate 'C' lc_ctype 'C' owner "{role.user}\""""
-    from psycopg import sql
 
     postgres17.execute(sql.SQL(with_c))
     project = filled(make_project(role.with_dbname(name)))
@@ -117,6 +117,7 @@ def test_a_prepared_transaction_that_holds_a_lock_is_named(make_project):
         assert project.sql("select name from users where id = 1000") == [("prepared",)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [0, 2, 3, 4])
 def test_a_role_with_few_connections_is_told_so_and_nothing_is_lost(deployed, postgres17, limit):
     superuser(postgres17, deployed, f'alter role "{deployed.url.user}" connection limit {limit}')
