@@ -41,6 +41,7 @@ from ..steps import Step
 from ..undo import store
 from ..undo.keeping import Keeper
 from ..undo.model import Undo
+from .catalogue_check import CatalogueCheck
 from .target_watch import TargetWatch, beside, far_apart
 from .workspace import Workspace
 
@@ -52,6 +53,7 @@ class Applying:
     """Runs units through ``conn`` (autocommit, watched by ``watch``); ``url`` is the same target. ``undo``: what it needs is kept along.
 
     ``check_lock``: LockError unless the target is still ours, asked before each attempt and each commit.
+    ``check``: what must hold before the one transaction commits.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Applying:
         watch: TargetWatch,
         undo: Undo | None,
         check_lock: Callable[[], None],
+        check: CatalogueCheck | None = None,
     ) -> None:
         self.workspace = workspace
         self.settings = workspace.settings
@@ -76,6 +79,7 @@ class Applying:
         self.watch = watch
         self.undo = undo
         self.check_lock = check_lock
+        self.check = check
 
     def unit(self, unit: Unit, number: int, of: int, step: Step) -> None:
         """Runs one, again while its locks are not to be had. StatementFailed: a transactional one left nothing."""
@@ -120,6 +124,8 @@ class Applying:
         keeper = Keeper(self.undo.keeps if self.undo else ())
 
         def before_commit() -> None:
+            if self.check is not None:
+                self.check.run(self.conn)
             if self.undo is not None:
                 keeper.committing()
                 store.write(self.conn, self.undo, complete=last)
