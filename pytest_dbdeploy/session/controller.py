@@ -197,6 +197,7 @@ class Controller:
             self.flow.close(self.ledger.snapshot())
             if self.prepared:
                 junit.add_properties(self.config, self.flow.junit_properties())
+            signals.session_ends()  # what is decided and written down is the status, whoever is interrupted now
         if self.conductor is not None:
             outcome = getattr(self.flow, "outcome", None)
             self.conductor.observe("finished", outcome=outcome, exit_status=self.flow.exit_status)
