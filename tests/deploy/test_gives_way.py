@@ -35,7 +35,7 @@ def user(deployed, postgres17):
 
 
 def test_users_who_queue_behind_a_migration_that_waits_are_let_go_on(deployed, user):
-    settings(deployed, "timeouts: {lock: 500ms, lock_retries: 100}")
+    settings(deployed, "policy: {schema-drift: ignore}\ntimeouts: {lock: 500ms, lock_retries: 100}")
     deployed.migration("0002_change", TWO_TABLES)
     with deployed.holding("lock table orders in access share mode") as holder:
         run = deployed.start("--dbdeploy-env=dev")
@@ -54,7 +54,7 @@ def test_users_who_queue_behind_a_migration_that_waits_are_let_go_on(deployed, u
 
 
 def test_a_migration_that_has_to_give_way_every_time_is_a_plain_rollback_that_says_for_whom(deployed, user):
-    settings(deployed, "timeouts: {lock: 500ms, lock_retries: 0}")
+    settings(deployed, "policy: {schema-drift: ignore}\ntimeouts: {lock: 500ms, lock_retries: 0}")
     deployed.migration("0002_change", TWO_TABLES)
     with deployed.holding("lock table orders in access share mode"):
         run = deployed.start("--dbdeploy-env=dev")
@@ -88,7 +88,7 @@ def test_an_index_build_gives_way_to_those_whom_it_blocks_and_is_tried_again(dep
 
 
 def test_an_index_that_could_not_be_dropped_at_once_is_dropped_by_the_next_attempt(deployed):
-    settings(deployed, "timeouts: {lock: 200ms, lock_retries: 2}")
+    settings(deployed, "policy: {schema-drift: ignore}\ntimeouts: {lock: 200ms, lock_retries: 2}")
     deployed.sql("create index concurrently orders_total on orders (total)")
     deployed.migration("0002_change", "drop index concurrently orders_total;\n")
     with deployed.holding("lock table orders in access share mode") as holder:

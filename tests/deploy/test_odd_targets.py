@@ -52,7 +52,10 @@ def test_settings_of_a_role_or_database_do_not_change_what_is_done(deployed, pos
             deployed,
             f"""alter {whose} set {key} = {value if key == "search_path" else f"'{value}'"}""",
         )
-    settings(deployed, "rollback: {strategies: [restore]}" if of == "role" else "")
+    settings(
+        deployed,
+        "policy: {schema-drift: ignore}\n" + ("rollback: {strategies: [restore]}" if of == "role" else ""),
+    )
     deployed.migration("0002_change", CHANGE)
     done = deployed.deploy()
     assert done.ended == (0, "deployed")
@@ -89,6 +92,7 @@ def test_a_database_in_another_encoding_comes_back_as_it_was(make_project, postg
 def test_an_event_trigger_of_others_that_raises_an_error_is_a_plain_rollback_that_says_so(
     deployed, postgres17
 ):
+    settings(deployed, "policy: {schema-drift: ignore}")
     superuser(
         postgres17,
         deployed,
@@ -131,6 +135,7 @@ def test_a_role_with_few_connections_is_told_so_and_nothing_is_lost(deployed, po
 
 
 def test_rows_that_the_owner_may_not_see_are_no_silent_loss(deployed):
+    settings(deployed, "policy: {schema-drift: ignore}")
     deployed.sql("alter table users enable row level security")
     deployed.sql("alter table users force row level security")
     deployed.sql("create policy newer on users using (id > 50)")
