@@ -13,6 +13,8 @@ class Proxy:
     def __init__(self, server: int) -> None:
         self.server = server
         self._cut = False
+        self._talks = threading.Event()
+        self._talks.set()
         self._pairs: set[tuple[socket.socket, socket.socket]] = set()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
@@ -33,8 +35,16 @@ class Proxy:
         for pair in list(self._pairs):
             _break(*pair)
 
+    def silence(self) -> None:
+        """Every connection stays, and new ones are made; but nothing comes through any more."""
+        self._talks.clear()
+
     def mend(self, server: int | None = None) -> None:
         self.server = server or self.server
+        if not self._talks.is_set():
+            for pair in list(self._pairs):
+                _break(*pair)
+        self._talks.set()
         self._cut = False
 
     def _accept(self) -> None:
@@ -60,6 +70,7 @@ class Proxy:
     ) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
+                self._talks.wait()
                 sink.sendall(data)
         _break(*pair)
         self._pairs.discard(pair)

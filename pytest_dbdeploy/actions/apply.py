@@ -19,12 +19,17 @@ from ..secret import redact_sql, redactor
 
 LOCK_NOT_AVAILABLE = "55P03"
 DEADLOCK = "40P01"
+QUERY_CANCELED = "57014"
+#: Where a role's or a database's transactions are serializable by default.
+SERIALIZATION_FAILURE = "40001"
+_BUSY = frozenset({LOCK_NOT_AVAILABLE, DEADLOCK, SERIALIZATION_FAILURE})
 #: The server's ways to refuse a statement inside a transaction block (active_sql_transaction, invalid_transaction_termination).
 NOT_IN_TRANSACTION = frozenset({"25001", "2D000"})
 #: unsafe_new_enum_value_usage: the value must be committed before its first use.
 NEEDS_COMMIT_BEFORE = "55P04"
 
 _CONCURRENTLY = re.compile(r"\bconcurrently\b", re.IGNORECASE)
+_WORD = re.compile(r"(?:\s|--.*|/\*[\s\S]*?\*/)*(\w+)")
 
 
 class Recorder(Protocol):
@@ -64,10 +69,14 @@ class Together:
 
 
 class StatementFailed(ApplyError):
-    """The server refused a statement. ``ref`` is None when the history row failed, or the commit."""
+    """The server refused a statement. ``ref`` is None when the history row failed, or the commit.
+
+    ``gave_way``: for whom, if we cancelled it ourselves.
+    """
 
     def __init__(self, place: str, error: psycopg.Error, ref: StatementRef | None) -> None:
         self.ref = ref
+        self.gave_way: str | None = None
         self.error = statement_error(error)
         self.place = place
         lines = [f"{place}: {self.error.message}"]
@@ -79,6 +88,11 @@ class StatementFailed(ApplyError):
             if text
         ]
         super().__init__("\n".join(lines))
+
+    @property
+    def busy(self) -> bool:
+        """Whether others were in the way: later it may succeed."""
+        return self.gave_way is not None or self.error.sqlstate in _BUSY
 
 
 def statement_error(error: psycopg.Error) -> StatementError:
@@ -170,11 +184,7 @@ def run_unit_with_retries(
             run()
             return
         except StatementFailed as failure:
-            if (
-                not again(failure)
-                or attempt == retries
-                or failure.error.sqlstate not in (LOCK_NOT_AVAILABLE, DEADLOCK)
-            ):
+            if not failure.busy or attempt == retries or not again(failure):
                 raise
             on_retry(attempt + 1, failure)
             time.sleep(random.uniform(0.5, 1.0) * min(5.0, 0.1 * 2**attempt))
@@ -182,8 +192,26 @@ def run_unit_with_retries(
 
 def waits_for_others(migrations: Mapping[str, Migration], unit: Unit) -> bool:
     """Whether its statement waits for the transactions of others without making anybody wait (``CREATE INDEX CONCURRENTLY``)."""
-    statements = (migrations[ref.migration].statements[ref.index].sql for ref in unit.statements)
-    return any(_CONCURRENTLY.search(statement) for statement in statements)
+    return any(_CONCURRENTLY.search(statement) for statement in _texts(migrations, unit))
+
+
+def commits_itself(migrations: Mapping[str, Migration], unit: Unit) -> bool:
+    """Whether its statement may have committed a part of its work when it fails (``CALL``), and would begin that anew."""
+    return bool({"call", "do"} & _words(migrations, unit))
+
+
+def drops(migrations: Mapping[str, Migration], unit: Unit) -> bool:
+    """Whether its statement drops something: what it leaves half dropped is what it drops when it is run again."""
+    return "drop" in _words(migrations, unit)
+
+
+def _words(migrations: Mapping[str, Migration], unit: Unit) -> set[str]:
+    """The first word of each statement."""
+    return {found[1].lower() for text in _texts(migrations, unit) if (found := _WORD.match(text))}
+
+
+def _texts(migrations: Mapping[str, Migration], unit: Unit) -> list[str]:
+    return [migrations[ref.migration].statements[ref.index].sql for ref in unit.statements]
 
 
 def _run_statement(

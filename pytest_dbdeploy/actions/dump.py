@@ -16,7 +16,7 @@ from typing import Literal
 import psycopg
 from psycopg import sql
 
-from ..db.connect import Connection, connect
+from ..db.connect import KEEPALIVE_TEXT, Connection, connect
 from ..db.sql import query
 from ..db.tools import Tools
 from ..db.url import DatabaseUrl
@@ -216,6 +216,7 @@ def _pg_dump(url: DatabaseUrl, snapshot: str, wanted: Dump, step: Step | None, s
         f"--lock-wait-timeout={int(wanted.lock_wait * 1000)}",
         "--no-password",
         f"--file={wanted.path}",
+        f"--dbname={KEEPALIVE_TEXT}",  # all else of the connection is in variables
         *wanted.options,
     ]
     if wanted.format == "directory":

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from ..db import lines
 from ..db.keeper import guarded
 from ..db.tools import Tools
 from ..db.url import DatabaseUrl
@@ -77,7 +78,8 @@ def started(
     except OSError as error:
         raise ToolError(f"{argv[0]} cannot be started: {error.strerror}") from None
     try:
-        yield process
+        with lines.program(process.pid, (env.get("PGHOST", ""), env.get("PGPORT", ""))):
+            yield process
     finally:
         stop(process)
         for pipe in (process.stdin, process.stdout):

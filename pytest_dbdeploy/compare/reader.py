@@ -13,7 +13,7 @@ import psycopg
 from psycopg import IsolationLevel, sql
 from psycopg import errors as pg_errors
 
-from ..db.watch import shut_down
+from ..db.lines import shut_down
 from ..errors import TargetError
 from .rows import PINNED
 

@@ -11,6 +11,7 @@ import psycopg
 from ..errors import TargetError
 from ..model import Statement
 from ..secret import redactor
+from . import lines
 from .url import DatabaseUrl
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -23,6 +24,8 @@ KEEPALIVE = {
     "keepalives_count": "3",
     "tcp_user_timeout": "60000",
 }
+#: The same for pg_dump, which has no variables for it.
+KEEPALIVE_TEXT = " ".join(f"{key}={value}" for key, value in KEEPALIVE.items())
 
 _DIRECT_HINT = (
     "Use the direct (not pooled) URL of the database: a deployment needs a session of its own for its lock and its timeouts. "
@@ -114,6 +117,7 @@ def connect(
         connection = _open_without_options(url, keywords)
     if read_only:
         connection.read_only = True
+    lines.opened(connection, url.place)
     return connection
 
 
@@ -121,7 +125,21 @@ def _open(keywords: dict[str, str], options: str, autocommit: bool) -> Connectio
     if options:
         keywords = keywords | {"options": f"{keywords.get('options', '')} {options}".strip()}
     # Prepared statements outlive what a migration changes under them, and break behind poolers.
-    return psycopg.connect(**keywords, autocommit=autocommit, prepare_threshold=None)  # type: ignore[arg-type]  # all keywords are strings of libpq
+    connection = psycopg.connect(**keywords, autocommit=True, prepare_threshold=None)  # type: ignore[arg-type]  # all keywords are strings of libpq
+    try:
+        _let_dates_be_read(connection)
+    except BaseException:
+        connection.close()
+        raise
+    connection.autocommit = autocommit
+    return connection
+
+
+def _let_dates_be_read(connection: Connection) -> None:
+    """The driver reads ISO alone; a role's or a database's order of day and month (DMY) stays."""
+    style = connection.info.parameter_status("DateStyle") or "ISO"
+    if not style.startswith("ISO"):
+        connection.execute("set datestyle = ISO")
 
 
 def _open_without_options(url: DatabaseUrl, keywords: dict[str, str]) -> Connection:

@@ -146,6 +146,11 @@ class DatabaseUrl:
                 env[variable] = value
         return env
 
+    @property
+    def place(self) -> tuple[str, str]:
+        """Host and port, as ``tool_env`` has them."""
+        return self.host, str(self.port)
+
     def reveal(self) -> str:
         """The URL with the password, for whoever connects by himself (a migration command, a worker)."""
         return self._text(quote(self.password.reveal(), safe=""), dict(self.params))

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
 
 from ..errors import TargetError
 from .connect import connect
+from .lines import shut_down
 from .url import DatabaseUrl
 
 
@@ -23,36 +22,46 @@ def watched(conn: psycopg.Connection[Any], url: DatabaseUrl, *, connect_timeout:
     When none is answered twice running, ``conn`` is shut down and the block ends with TargetError. A refusal is an answer.
     ``conn`` may lead there through a hub.
     """
-    ended = threading.Event()
     silent: list[TargetError] = []
 
-    def watch() -> None:
+    def give_up(error: TargetError) -> None:
+        silent.append(error)
+        shut_down(conn)
+
+    with asking(url, give_up, connect_timeout=connect_timeout):
+        try:
+            yield
+        except (psycopg.Error, TargetError):
+            if silent:
+                raise TargetError(
+                    f"{url.name} no longer answers: {silent[0].message}", hint=silent[0].hint
+                ) from None
+            raise
+
+
+@contextmanager
+def asking(
+    url: DatabaseUrl, give_up: Callable[[TargetError], None], *, connect_timeout: float, often: int = 2
+) -> Iterator[None]:
+    """While the block lasts a connection is tried every ``connect_timeout`` seconds, in a thread.
+
+    Each time that none was answered ``often`` times running, ``give_up`` is told why. A refusal is an answer.
+    """
+    ended = threading.Event()
+
+    def ask() -> None:
         failures = 0
         while not ended.wait(connect_timeout):
             error = _no_answer(url, connect_timeout)
             failures = 0 if error is None else failures + 1
-            if error is not None and failures == 2 and not ended.is_set():
-                silent.append(error)
-                shut_down(conn)
-                return
+            if error is not None and failures == often and not ended.is_set():
+                give_up(error)
 
-    threading.Thread(target=watch, daemon=True).start()
+    threading.Thread(target=ask, daemon=True).start()
     try:
         yield
-    except (psycopg.Error, TargetError):
-        if silent:
-            raise TargetError(
-                f"{url.name} no longer answers: {silent[0].message}", hint=silent[0].hint
-            ) from None
-        raise
     finally:
         ended.set()
-
-
-def shut_down(conn: psycopg.Connection[Any]) -> None:
-    """Whatever waits on the connection, in any thread, fails at once. A cancel request would need an answer."""
-    with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(conn.fileno())) as handle:
-        handle.shutdown(socket.SHUT_RDWR)
 
 
 def _no_answer(url: DatabaseUrl, connect_timeout: float) -> TargetError | None:

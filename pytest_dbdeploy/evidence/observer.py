@@ -32,7 +32,7 @@ from ..model import (
 )
 from ..secret import redact_sql
 from . import objects, together
-from .polling import Poller
+from .polling import polled
 from .reading import Reading, State, entry, names
 from .together import SMALL, NotTogether, written_in_vain
 
@@ -115,7 +115,7 @@ class Observer:
         self._finished: list[tuple[StatementRef, float, str | None, _Fields]] = []
         self._comes_along = False
         self._poll = ExitStack()
-        self._poller: Poller | None = None
+        self._polled: set[tuple[int, str]] | None = None
         self._before: dict[int, State] = {}
 
     def start(self, conn: psycopg.Connection[Any]) -> None:
@@ -164,7 +164,7 @@ class Observer:
         self._look()
         self._before = self._read_states()
         self._lsn = self._read_lsn()
-        self._poller = self._poll.enter_context(Poller(self.monitor, None))
+        self._polled = self._poll.enter_context(polled(self.monitor, None))
 
     def others_ended(self, evidence: StatementEvidence) -> StatementEvidence:
         """After it: ``evidence`` with the locks that were seen, and what is written anew, scanned and changed since."""
@@ -183,7 +183,7 @@ class Observer:
         self._at_start = None
         if not unit.transactional:
             self._before = self._read_states()
-            self._poller = self._poll.enter_context(Poller(self.monitor, conn.info.backend_pid))
+            self._polled = self._poll.enter_context(polled(self.monitor, conn.info.backend_pid))
 
     @contextmanager
     def transaction(self, conn: psycopg.Connection[Any], unit: Unit) -> Iterator[Sequence[StatementRef]]:
@@ -365,7 +365,7 @@ class Observer:
         return found
 
     def _of_polling(self, conn: psycopg.Connection[Any], text: str, tag: str | None) -> _Fields:
-        assert self._poller is not None
+        assert self._polled is not None
         lsn = self._read_lsn()
         noted = conn.execute(
             "select pg_catalog.current_setting('dbdeploy.seen', true), pg_catalog.pg_stat_force_next_flush()"
@@ -377,7 +377,7 @@ class Observer:
             if self._before.get(oid, state).filenode != state.filenode
         }
         # What got a new file was locked against everything, even when the poller was too slow to see it.
-        found = self._of_locks(text, self._poller.locks | replaced)
+        found = self._of_locks(text, self._polled | replaced)
         self._add_states(found, conn, tag, self._before, after)
         found["created"], found["altered"], found["dropped"], _ = objects.parse((noted and noted[0]) or "")
         found["wal_bytes"] = lsn - self._lsn

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,9 +11,10 @@ import psycopg
 from psycopg import sql
 
 from ..actions.apply import (
-    LOCK_NOT_AVAILABLE,
     StatementFailed,
     Together,
+    commits_itself,
+    drops,
     run_unit,
     run_unit_with_retries,
     waits_for_others,
@@ -51,6 +52,7 @@ _BUILD_RETRIES = 3
 class Applying:
     """Runs units through ``conn`` (autocommit, watched by ``watch``); ``url`` is the same target. ``undo``: what it needs is kept along.
 
+    ``check_lock``: LockError unless the target is still ours, asked before each attempt and each commit.
     ``check``: what must hold before the one transaction commits.
     """
 
@@ -64,6 +66,7 @@ class Applying:
         conn: psycopg.Connection[Any],
         watch: TargetWatch,
         undo: Undo | None,
+        check_lock: Callable[[], None],
         check: CatalogueCheck | None = None,
     ) -> None:
         self.workspace = workspace
@@ -75,12 +78,15 @@ class Applying:
         self.conn = conn
         self.watch = watch
         self.undo = undo
+        self.check_lock = check_lock
         self.check = check
 
     def unit(self, unit: Unit, number: int, of: int, step: Step) -> None:
         """Runs one, again while its locks are not to be had. StatementFailed: a transactional one left nothing."""
         migrations = {m.name: m for m in self.plan.migrations}
-        builds = not unit.transactional and waits_for_others(migrations, unit)
+        concurrently = not unit.transactional and waits_for_others(migrations, unit)
+        builds = concurrently and not drops(migrations, unit)
+        repeatable = not commits_itself(migrations, unit)
         invalid = invalid_indexes(self.conn) if builds else {}
         attempts = itertools.count()
         self.workspace.journal.append("unit-started", unit=number, of=of, transactional=unit.transactional)
@@ -88,7 +94,9 @@ class Applying:
         def run() -> None:
             if next(attempts) and builds:
                 self._drop_what_is_left(unit.statements[0], invalid)
-            self._run_unit(unit, migrations, number, last=number == of)
+            self.check_lock()
+            with self.watch.attempt():
+                self._run_unit(unit, migrations, number, last=number == of)
 
         retries = self.settings.timeouts.lock_retries
         try:
@@ -96,12 +104,12 @@ class Applying:
                 run,
                 retries=min(retries, _BUILD_RETRIES) if builds else retries,
                 on_retry=partial(self._retry, step),
-                # an index that was built stands, also when its history row then failed
-                again=lambda failure: unit.transactional or (builds and failure.ref is not None),
+                # what ran outside a transaction stands, also when its history row then failed
+                again=lambda failure: unit.transactional or (repeatable and failure.ref is not None),
             )
         except StatementFailed as failure:
-            if failure.error.sqlstate == LOCK_NOT_AVAILABLE:
-                failure.hint = self._who()
+            if failure.busy:
+                failure.hint = "\n".join(text for text in (_gave_way(failure), self._who()) if text) or None
             raise
         self.workspace.journal.append("unit-committed", unit=number, records=list(unit.records))
 
@@ -125,6 +133,7 @@ class Applying:
                 self.watch.before_commit(self.conn)
             # A rollback tells rows of others from ours by the transactions that wrote them.
             row = self.conn.execute("select pg_current_xact_id()::text").fetchone()
+            self.check_lock()
             self.workspace.journal.append("unit-committing", xid=row[0] if row else None)
             state = State.APPLIED if last else State.APPLYING
             self.table.update(self.conn, self.workspace.id, state, position=number)
@@ -164,7 +173,7 @@ class Applying:
         self.workspace.say(
             LogPhase.DEPLOY,
             Level.WARN,
-            f"attempt {attempt} gave way: {failure.error.message}",
+            f"attempt {attempt} gave way: {_gave_way(failure) or failure.error.message}",
             place=failure.place,
             holders=self._who(),
         )
@@ -206,6 +215,10 @@ class Applying:
             "what the target did",
             {"statements": {f"{e.file}:{e.line}": e.target_seconds for e in evidence}},
         )
+
+
+def _gave_way(failure: StatementFailed) -> str | None:
+    return f"others were let go on: {failure.gave_way}" if failure.gave_way else None
 
 
 def _lock_holders(conn: psycopg.Connection[Any]) -> str | None:

@@ -69,7 +69,7 @@ class Flow(Protocol):
         """All phases have ended or were closed: keep, or roll back; verdict."""
 
     def abandon(self, why: str, ledger: Ledger, *, interrupted: bool) -> None:
-        """The session ends early: leaves the target untouched, or rolls back. Never raises."""
+        """The session ends early, perhaps within ``prepare``: leaves the target untouched, or rolls back. Never raises."""
 
     def close(self, ledger: Ledger) -> None:
         """Writes the reports, sends alerts, removes what was made. Never raises; called once, always."""

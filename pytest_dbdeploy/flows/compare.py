@@ -189,7 +189,7 @@ class CompareFlow(CommonFlow):
         self.workspace.finish(outcome, status)
 
     def abandon(self, why: str, ledger: Ledger, *, interrupted: bool) -> None:
-        if self.record.outcome is None:
+        if self._workspace is not None and self.record.outcome is None:
             self.record.decision = Decision(
                 Verdict.INCOMPLETE, (Reason("interrupted" if interrupted else "abandoned", why),)
             )

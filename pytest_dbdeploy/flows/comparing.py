@@ -13,9 +13,10 @@ from ..actions.hub import Hub, open_hub
 from ..compare.snapshot import Known, Snapshot, read_snapshot
 from ..compare.transport import Direct, ThroughHub
 from ..db.installation import choose_installation
+from ..db.lines import shut_down
 from ..db.server import EmbeddedServer
 from ..db.url import DatabaseUrl
-from ..db.watch import shut_down, watched
+from ..db.watch import watched
 from ..errors import DbDeployError, ServerError, TargetError
 from ..model import NotCompared
 from .workspace import Workspace, error_text

@@ -89,6 +89,7 @@ class DeployFlow(EndingFlow):
             self.url = self.workspace.open_database(
                 self.environment.database.reveal(), name=self.environment.name
             )
+            self.workspace.watch_over(self.url)
         except ConfigError:
             raise
         except DbDeployError as error:

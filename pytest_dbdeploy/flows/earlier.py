@@ -51,6 +51,7 @@ class EarlierFlow(CommonFlow):
             self.url = self.workspace.open_database(
                 self.environment.database.reveal(), name=self.environment.name
             )
+            self.workspace.watch_over(self.url)
             with self.workspace.connect(self.url, str(self.mode), read_only=True) as conn:
                 self.row = self._find(conn)
         except ConfigError:
@@ -214,7 +215,7 @@ class EarlierFlow(CommonFlow):
 
     def _set_state(self, state: State, **values: Any) -> None:
         assert self.url is not None
-        self.workspace.journal.append("state", deployment=self.id, state=str(state))
+        self.workspace.journal_state(state, deployment=self.id)
         with self.workspace.connect(self.url, "state", autocommit=True) as conn:
             self.table.update(conn, self.id, state, **values)
 
@@ -257,7 +258,7 @@ class EarlierFlow(CommonFlow):
         )
 
     def abandon(self, why: str, ledger: Ledger, *, interrupted: bool) -> None:
-        if self.record.outcome is not None:
+        if self._workspace is None or self.record.outcome is not None:
             return
         if interrupted and (self.record.rollback.verified or not self.touched):
             self._end(Outcome.INTERRUPTED, ExitStatus.INTERRUPTED)

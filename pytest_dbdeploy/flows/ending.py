@@ -75,7 +75,7 @@ class EndingFlow(CommonFlow):
             self._end(Outcome.DEPLOYED, ExitStatus.OK)
 
     def abandon(self, why: str, ledger: Ledger, *, interrupted: bool) -> None:
-        if self.record.outcome is not None:
+        if self._workspace is None or self.record.outcome is not None:
             return
         decision = self.record.decision
         if decision is None or decision.verdict is Verdict.DEPLOY:  # it was to deploy, and is no longer

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
 
 import psycopg
 
+from ..actions.apply import QUERY_CANCELED, StatementFailed
+from ..db.looking import looking
 from ..db.sql import query
-from ..errors import DbDeployError
 from ..evidence.observer import BLOCK_WRITES
 from ..model import StatementEvidence, StatementRef, Unit
 
@@ -28,32 +29,72 @@ class _Waiter:
     last: float
 
 
-class TargetWatch:
-    """A ``Watcher`` of ``conn``. A second connection looks meanwhile whom it waits for, and who waits for it."""
+@dataclass(slots=True)
+class _Attempt:
+    """``stalled``: seconds in which others queued behind us while we waited ourselves, as of ``looked``. ``gave_way``: for whom."""
 
-    def __init__(self, conn: psycopg.Connection[Any], connect: Callable[[], psycopg.Connection[Any]]) -> None:
+    looked: float
+    stalled: float = 0.0
+    gave_way: str | None = None
+
+
+class TargetWatch:
+    """A ``Watcher`` of ``conn``. A second connection looks meanwhile whom it waits for, and who waits for it.
+
+    ``patience``: seconds for which others may queue behind us while we wait ourselves; then we give way.
+    """
+
+    def __init__(
+        self,
+        conn: psycopg.Connection[Any],
+        connect: Callable[[], psycopg.Connection[Any]],
+        *,
+        patience: float,
+    ) -> None:
         self.seconds: dict[StatementRef, float] = {}
         self.locks: set[tuple[str, str]] = set()
         self._pid = conn.info.backend_pid
         self._connect = connect
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._patience = patience
+        self._second: psycopg.Connection[Any] | None = None
+        self._stack = ExitStack()
         self._lock = threading.Lock()
+        self._attempt: _Attempt | None = None
         self._blockers: dict[int, str] = {}
         self._behind: dict[int, _Waiter] = {}
         self._started = 0.0
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._stack.callback(self._close)
+        self._stack.enter_context(looking(self._look, every=_POLL_SECONDS))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._ended.set()
-        self._thread.join()
+        self._stack.close()
+
+    def _close(self) -> None:
+        if self._second is not None:
+            self._second.close()
 
     # -- the statements
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """One attempt at a unit. Within it our own statement is cancelled, never somebody else's, when others have queued
+        behind us for too long; the StatementFailed that follows says for whom it gave way."""
+        with self._lock:
+            self._attempt = attempt = _Attempt(time.monotonic())
+        try:
+            yield
+        except StatementFailed as failure:
+            if failure.error.sqlstate == QUERY_CANCELED:
+                failure.gave_way = attempt.gave_way
+            raise
+        finally:
+            with self._lock:
+                self._attempt = None
 
     def unit_started(self, conn: psycopg.Connection[Any], unit: Unit) -> None:
         """Nothing to prepare."""
@@ -83,19 +124,38 @@ class TargetWatch:
     # -- the others
 
     def _look(self) -> None:
-        with suppress(psycopg.Error, DbDeployError), self._connect() as conn:
-            while not self._ended.wait(_POLL_SECONDS):
-                self._seen(conn.execute(query("blocking"), {"pid": self._pid}).fetchall())
+        if self._second is None:
+            self._second = self._connect()
+        rows = self._second.execute(query("blocking"), {"pid": self._pid}).fetchall()
+        with self._lock:
+            self._seen(rows)
+            if self._attempt is not None:
+                self._give_way(self._second, self._attempt, rows)
 
     def _seen(self, rows: Sequence[tuple[Any, ...]]) -> None:
         now = time.monotonic()
-        with self._lock:
-            for waits, pid, name, role, since in rows:
-                if waits:
-                    self._behind.setdefault(pid, _Waiter(now, now)).last = now
-                else:
-                    begun = f", in a transaction since {since:%H:%M:%S}" if since else ""
-                    self._blockers[pid] = f"process {pid} ({name or 'unnamed'}, role {role}{begun})"
+        for waits, pid, name, role, since in rows:
+            if waits:
+                self._behind.setdefault(pid, _Waiter(now, now)).last = now
+            else:
+                begun = f", in a transaction since {since:%H:%M:%S}" if since else ""
+                self._blockers[pid] = f"process {pid} ({name or 'unnamed'}, role {role}{begun})"
+
+    def _give_way(
+        self, conn: psycopg.Connection[Any], attempt: _Attempt, rows: Sequence[tuple[Any, ...]]
+    ) -> None:
+        """Under the lock, so that what is cancelled still belongs to this attempt."""
+        passed, attempt.looked = time.monotonic() - attempt.looked, time.monotonic()
+        behind = [
+            f"process {pid} ({name or 'unnamed'}, role {role})" for waits, pid, name, role, _ in rows if waits
+        ]
+        if not behind or len(behind) == len(rows):  # nobody waits for us, or we wait for nobody
+            return
+        attempt.stalled += min(passed, 2 * _POLL_SECONDS)
+        if attempt.stalled >= self._patience:
+            more = f" and {len(behind) - 1} more" if len(behind) > 1 else ""
+            attempt.gave_way = f"{behind[0]}{more}, behind us for about {attempt.stalled:.1f} s"
+            conn.execute("select pg_cancel_backend(%s)", [self._pid])
 
     def blockers(self) -> list[str]:
         """Who was waited for since this was asked last."""

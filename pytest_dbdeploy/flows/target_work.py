@@ -293,7 +293,11 @@ class TargetWork:
     def _apply_units(self, rehearsal: Rehearsal, step: Step) -> None:
         with (
             self.workspace.connect(self.url, "deploy", autocommit=True) as conn,
-            TargetWatch(conn, partial(self.workspace.connect, self.url, "watch", autocommit=True)) as watch,
+            TargetWatch(
+                conn,
+                partial(self.workspace.connect, self.url, "watch", autocommit=True),
+                patience=self.settings.timeouts.lock,
+            ) as watch,
         ):
             self.set_state(State.APPLYING)
             self.stage = Stage.APPLYING
@@ -309,10 +313,10 @@ class TargetWork:
                 conn,
                 watch,
                 undo,
+                self._check_lock,
                 self._catalogue_check(rehearsal),
             )
             for number, unit in enumerate(rehearsal.units, 1):
-                self._check_lock()
                 applying.unit(unit, number, len(rehearsal.units), step)
                 step.progress(f"{number} of {len(rehearsal.units)}")
             applying.analyze(rehearsal.changes)
@@ -346,7 +350,7 @@ class TargetWork:
             )
 
     def set_state(self, state: State, **values: Any) -> None:
-        self.workspace.journal.append("state", state=str(state))
+        self.workspace.journal_state(state)
         with self._writer() as conn:
             self.table.update(conn, self.workspace.id, state, **values)
 

@@ -13,10 +13,13 @@ import psycopg
 
 from .. import notifiers
 from ..config.load import Settings
+from ..db import lines
 from ..db.access import server_user, temporary_roots
 from ..db.connect import connect
+from ..db.state import FINISHED, State
 from ..db.url import DatabaseUrl, is_embedded
-from ..errors import DbDeployError, StateError
+from ..db.watch import asking
+from ..errors import DbDeployError, StateError, TargetError
 from ..journal import RUNNING, VERDICT, Journal, RunningGate, death
 from ..last_words import LastWords
 from ..model import ExitStatus, GateRecord, Level, LogPhase, Mode, Outcome
@@ -26,6 +29,9 @@ from ..reports.log import DeploymentLog
 from ..reports.record import RunRecord
 from ..secret import redactor
 from ..steps import Steps
+
+#: So many connections in a row, of ``timeouts.connect`` each, and a server is given up.
+_SILENT_TRIES = 3
 
 
 class Workspace:
@@ -76,8 +82,34 @@ class Workspace:
         """A connection with this project's timeouts; see ``db.connect.connect``."""
         return connect(url, purpose=purpose, connect_timeout=self.settings.timeouts.connect, **options)
 
+    def watch_over(self, url: DatabaseUrl) -> None:
+        """Until the session ends: when the server falls silent, nothing goes on waiting for it.
+
+        Keepalives notice a network that drops packets, but no proxy that lives on.
+        """
+
+        def give_up(error: TargetError) -> None:
+            self.record.notes.append(f"{url.name} no longer answered, its connections were given up")
+            self.log.message(
+                LogPhase.DEPLOY, Level.WARN, f"{url.name} no longer answers: {error.message}", {}
+            )
+            lines.give_up(url.place)
+
+        connect_timeout = self.settings.timeouts.connect
+        self.stack.enter_context(asking(url, give_up, connect_timeout=connect_timeout, often=_SILENT_TRIES))
+
     def say(self, phase: LogPhase, level: Level, text: str, **metadata: Any) -> None:
         self.steps.message(phase, level, text, **metadata)
+
+    def journal_state(self, state: State, **data: object) -> None:
+        """Before the deployment's row gets it. StateError when it cannot be written, unless the row is to say how it ended:
+        a full disk here is no reason to leave it open there."""
+        try:
+            self.journal.append("state", **data, state=str(state))
+        except StateError as error:
+            if state not in FINISHED:
+                raise
+            self.record.notes.append(error_text(error))
 
     def promise_last_words(self, deployment_id: str) -> None:
         """From now until the verdict a death of this process leaves the deployment unfinished: then the terminal is told."""

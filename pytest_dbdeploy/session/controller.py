@@ -193,13 +193,14 @@ class Controller:
             self.ended = True
             if self.conductor is None or not self.conductor.finished:
                 self._release_gates()
-                if self.prepared:
+                if self.prepared or self.interrupted:
                     self.flow.abandon(
                         redactor.redact(why), self.ledger.snapshot(), interrupted=self.interrupted
                     )
             self.flow.close(self.ledger.snapshot())
             if self.prepared:
                 junit.add_properties(self.config, self.flow.junit_properties())
+            signals.session_ends()  # what is decided and written down is the status, whoever is interrupted now
         if self.conductor is not None:
             outcome = getattr(self.flow, "outcome", None)
             self.conductor.observe("finished", outcome=outcome, exit_status=self.flow.exit_status)

@@ -269,6 +269,9 @@ class Arena:
         self.runs.append(run)
         return run
 
+    def begin(self, *arguments):
+        return self._start(*arguments)
+
     def run(self, *arguments):
         return self._start(*arguments).result()
 

@@ -238,6 +238,20 @@ def test_an_interrupted_deployment_leaves_the_target_whole_before_it_ends(point,
     assert project.deploy("--dbdeploy-dry-run").status == 0, "the way is free"
 
 
+@pytest.mark.parametrize("command", ["deploy", pytest.param("rollback", marks=pytest.mark.slow)])
+def test_an_interrupt_while_the_target_is_looked_at_first_says_so_in_the_report(deployed, command):
+    deployed.migration("0002_phone", ADD_PHONE)
+    (known,) = deployed.states()
+    with deployed.holding("lock table dbdeploy.deployments in access exclusive mode"):
+        run = deployed.start("--dbdeploy-env=dev" if command == "deploy" else f"--dbdeploy-rollback={known}")
+        run.until(lambda: deployed.waiting("plan" if command == "deploy" else "rollback"))
+        os.kill(run.process.pid, signal.SIGINT)
+        result = run.result()
+    assert result.ended == (2, "interrupted")
+    assert "INTERRUPTED" in result.output
+    whole(deployed)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("to", ["controller", pytest.param("group", marks=pytest.mark.slow)])
 def test_a_signal_while_the_clone_is_dumped_leaves_nothing_running(point, number, to):

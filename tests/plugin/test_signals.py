@@ -129,3 +129,13 @@ def test_while_reports_are_written_the_verdict_stands(project, mode, name):
     assert run.status == 0, run.output
     assert not run.rolled_back
     nothing_runs(run)
+
+
+def test_after_the_reports_the_verdict_is_the_status(project):
+    project.write(
+        "late.py",
+        "import os, signal\n\ndef pytest_terminal_summary():\n    os.kill(os.getpid(), signal.SIGINT)\n",
+    )
+    run = project.run("-p", "late")
+    assert run.status == 0, run.output
+    assert not run.rolled_back
