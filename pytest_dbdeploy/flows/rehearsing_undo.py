@@ -56,7 +56,7 @@ class UndoRehearsal:
         with self.workspace.steps.step("undo-rehearsal", "rehearse undo", PHASE) as step:
             try:
                 proof = self._best(copied, rehearsal, before, after)
-            except _NO_UNDO as error:
+            except Exception as error:  # noqa: BLE001 - what cannot be derived has another way back, whatever the reason
                 why = _why(error)
                 step.skipped(f"there is no undo: {why.splitlines()[0]}")
                 return UndoRehearsed(None, why)
@@ -167,4 +167,6 @@ class UndoRehearsal:
 
 
 def _why(error: Exception) -> str:
-    return str(error) if isinstance(error, CannotUndo) else error_text(error)
+    if isinstance(error, CannotUndo):
+        return str(error)
+    return error_text(error) if isinstance(error, _NO_UNDO) else f"it could not be derived: {error!r}"

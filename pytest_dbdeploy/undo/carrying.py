@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +15,7 @@ from ..actions.apply import DEADLOCK, LOCK_NOT_AVAILABLE
 from ..compare.snapshot import Snapshot, read_snapshot
 from ..errors import RestoreError
 from ..secret import redact_sql, redactor
+from . import store
 from .model import Undo, not_undone
 
 Connection = psycopg.Connection[Any]
@@ -112,12 +112,11 @@ def run_statements(conn: Connection, undo: Undo, xids: Sequence[str]) -> dict[st
     )
     for relation in undo.locks:
         conn.execute(f"LOCK TABLE {relation} IN ACCESS EXCLUSIVE MODE".encode())
-    aside: Counter[str] = Counter()
     for one in undo.aside:
-        aside[one.relation] += conn.execute(one.sql.encode()).rowcount
+        conn.execute(one.sql.encode())
     for statement in undo.steps:
         conn.execute(statement.encode())
-    return {relation: rows for relation, rows in aside.items() if rows}
+    return store.put_aside(conn, undo.deployment)
 
 
 def _words(error: psycopg.Error) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
 from ..actions.apply import run_unit
 from ..actions.process import first_lines, output, tool_environment
@@ -26,18 +27,20 @@ from ..layouts.base import LayoutReader
 from ..model import Change, ChangeType, Migration, StatementEvidence, StatementRef, Unit
 from . import row_keeping, store
 from .altering import CannotUndo
-from .asides import asides
+from .asides import asides, values_that_go
 from .carrying import Carrying, Undone, run_statements
-from .derive import derive, drop
+from .derive import derive
+from .dropping import drop
 from .filler import Filler, Written
-from .keeping import Keeper, Keeping, keeping, with_cost
+from .keeping import Keeper, Keeping, keeping, needs_value, with_cost
 from .model import Touched, Undo
 from .renaming import Renames, renames
+from .retyping import new_labels
 from .row_proof import RowProof
 
 Connection = psycopg.Connection[Any]
 
-_ROUNDS = 5
+_ROUNDS = 8
 _READING = frozenset({"AccessShareLock", "RowShareLock"})
 
 
@@ -131,6 +134,7 @@ class Prover:
             [relations.relations[name] for name in self._touched_tables(relations)],
             written,
             self.found.after,
+            self._giving_way(),
         )
         done = Carrying(
             undo,
@@ -241,8 +245,37 @@ class Prover:
             comparable = bool(relation.keys) and was is not None and relation.keys[0] in was.keys
             if relation.kind in ("r", "p") and relation.columns and (comparable or name in added):
                 new = [split_name(c)[-1] for c in added if parent_name(c) == name]
-                written.append(filler.fill(relation, was and self._writable(was), new))
+                written.append(
+                    filler.fill(
+                        relation, was and self._writable(was), new, self._lacking(name), self._only_now(name)
+                    )
+                )
         return written
+
+    def _lacking(self, table: str) -> list[str]:
+        """Columns that are gone, and which every row had to bring along."""
+        return [
+            split_name(c.object)[-1]
+            for c in self._real()
+            if c.kind == "column" and c.change is ChangeType.REMOVED and parent_name(c.object) == table
+            and needs_value(c.before or {})
+        ]  # fmt: skip
+
+    def _only_now(self, table: str) -> dict[str, sql.Composable]:
+        """Values that columns of this table take since an enum has them."""
+        found: dict[str, sql.Composable] = {}
+        for column, properties, labels in values_that_go(self._real(), self.found.after):
+            if parent_name(column) == table:
+                value = sql.SQL("array[{}]" if properties["type"].endswith("[]") else "{}")
+                found[split_name(column)[-1]] = sql.SQL("{}::{}").format(
+                    value.format(sql.Literal(labels[0])), sql.SQL(properties["type"])
+                )
+        return found
+
+    def _giving_way(self) -> dict[str, set[str]]:
+        """By table as it was called: see ``RowProof``."""
+        tables = self.found.before.objects.get("table", {})
+        return {name: found for name in tables if (found := {*self._lacking(name), *self._only_now(name)})}
 
     def _writable(self, relation: Relation) -> Relation:
         columns = self.found.after.objects.get("column", {})
@@ -265,7 +298,7 @@ class Prover:
         changed |= {c.object for c in self.changes}
         undo = replace(
             undo,
-            locks=tuple(sorted(name for name in changed if name in tables)),
+            locks=tuple(sorted(name for name in changed | self._converted() if name in tables)),
             aside=asides(undo.deployment, self._real(), found.after),
         )
         stored = store.load(self.copy, undo.deployment)
@@ -286,8 +319,10 @@ class Prover:
                 if self.down:
                     raise CannotUndo(f"after the down scripts these differ: {_named(left)}")
                 touched |= {(c.kind, c.object) for c in left}
-                made = derive(left, found.was, found.entries, kept.fills, rows)
-                statements, rows = [*self._views_in_the_way(left), *made.statements(self._text)], ()
+                statements = self._in_the_way(left)
+                if not statements:
+                    made = derive(left, found.was, found.entries, kept.fills, rows)
+                    statements, rows = made.statements(self._text), ()
                 for statement in statements:
                     self.copy.execute(statement.encode())
                 steps += statements
@@ -302,13 +337,18 @@ class Prover:
             ),
         )
 
-    def _views_in_the_way(self, left: Sequence[Change]) -> list[str]:
-        """No column's type changes under a view: it is dropped, and found missing in the next round."""
+    def _converted(self) -> set[str]:
+        """Tables with columns of an enum that loses values."""
+        return {parent_name(column) for column, _, _ in values_that_go(self.changes, self.found.after)}
+
+    def _in_the_way(self, left: Sequence[Change]) -> list[str]:
+        """No column's type changes under a view, a trigger, a policy: they are dropped, and found missing in the next round."""
         columns = [c.object for c in left if c.kind == "column" and "type" in (c.before or {}) and c.after]
-        views = (
-            self.copy.execute(query("undo_dependents"), {"columns": columns}).fetchall() if columns else []
-        )
-        return [drop(kind, name, {}) for kind, name in views]
+        types = [c.object for c in left if new_labels(c)]
+        if not columns and not types:
+            return []
+        named = {"columns": columns, "types": types}
+        return [drop(kind, name, {}) for kind, name in self.copy.execute(query("undo_dependents"), named)]
 
     def _text(self, entries: Sequence[Entry]) -> list[str]:
         """The dump's statements for these entries."""

@@ -137,10 +137,10 @@ def test_where_undo_is_the_only_strategy_what_cannot_be_undone_is_not_deployed(d
     deployed.migration("0002_enum", "create type mood as enum ('a');\n")
     deployed.write("dbdeploy.yaml", "environments: {dev: {}}\nrollback: {strategies: [undo]}\n")
     assert deployed.deploy().status == 0
-    deployed.migration("0003_enum", "alter type mood add value 'b';\n")
+    deployed.migration("0003_enum", "alter type mood rename value 'a' to 'b';\n")
     result = deployed.deploy()
     assert result.ended == (10, "aborted")
-    assert "type public.mood was changed" in result.gate("test_way_back_was_rehearsed")["message"]
+    assert "the values of type public.mood have other names" in result.gate("test_way_back_was_rehearsed")["message"]
 
 
 def test_down_scripts_are_used_where_they_hold_and_said_where_they_do_not(deployed):
