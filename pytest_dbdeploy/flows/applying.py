@@ -40,6 +40,7 @@ from ..steps import Step
 from ..undo import store
 from ..undo.keeping import Keeper
 from ..undo.model import Undo
+from .catalogue_check import CatalogueCheck
 from .target_watch import TargetWatch, beside, far_apart
 from .workspace import Workspace
 
@@ -48,7 +49,10 @@ _BUILD_RETRIES = 3
 
 
 class Applying:
-    """Runs units through ``conn`` (autocommit, watched by ``watch``); ``url`` is the same target. ``undo``: what it needs is kept along."""
+    """Runs units through ``conn`` (autocommit, watched by ``watch``); ``url`` is the same target. ``undo``: what it needs is kept along.
+
+    ``check``: what must hold before the one transaction commits.
+    """
 
     def __init__(
         self,
@@ -60,6 +64,7 @@ class Applying:
         conn: psycopg.Connection[Any],
         watch: TargetWatch,
         undo: Undo | None,
+        check: CatalogueCheck | None = None,
     ) -> None:
         self.workspace = workspace
         self.settings = workspace.settings
@@ -70,6 +75,7 @@ class Applying:
         self.conn = conn
         self.watch = watch
         self.undo = undo
+        self.check = check
 
     def unit(self, unit: Unit, number: int, of: int, step: Step) -> None:
         """Runs one, again while its locks are not to be had. StatementFailed: a transactional one left nothing."""
@@ -110,6 +116,8 @@ class Applying:
         keeper = Keeper(self.undo.keeps if self.undo else ())
 
         def before_commit() -> None:
+            if self.check is not None:
+                self.check.run(self.conn)
             if self.undo is not None:
                 keeper.committing()
                 store.write(self.conn, self.undo, complete=last)

@@ -239,6 +239,7 @@ class DeployFlow(EndingFlow):
                 found.changes,
                 undo,
                 self.record.rollback.rehearsed_seconds,
+                (found.before, found.after),
             )
             work.back_up(rehearsal)
             work.apply(rehearsal)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -29,6 +30,7 @@ from ..undo import store
 from ..undo.model import Undo
 from . import way_back
 from .applying import Applying
+from .catalogue_check import CatalogueCheck
 from .held_lock import HeldLock
 from .rehearsing_back import WayBack
 from .target_watch import TargetWatch
@@ -50,7 +52,7 @@ class Stage(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """What the target's part needs of the sandbox's. ``undo``: None where none was proven."""
+    """What the target's part needs of the sandbox's. ``undo``: None where none was proven. ``snapshots``: before and after."""
 
     units: tuple[Unit, ...]
     written: Mapping[str, int]
@@ -59,6 +61,7 @@ class Rehearsal:
     changes: tuple[Change, ...] = ()
     undo: Undo | None = None
     seconds: float | None = None
+    snapshots: tuple[Snapshot, Snapshot] | None = None
 
 
 class TargetWork:
@@ -82,6 +85,7 @@ class TargetWork:
         self.stage = Stage.UNTOUCHED
         self.before: way_back.Before | None = None
         self.held: HeldLock | None = None
+        self.reading_seconds = 0.0
 
     def open(self) -> None:
         """Takes the deployment lock and checks, under it, that the target still is what was planned for."""
@@ -93,12 +97,11 @@ class TargetWork:
             self.workspace.stack.callback(self.held.close)
             self._refuse_unfinished(self.held.conn)
             with self.workspace.connect(self.url, "drift", read_only=True) as conn:
+                started = time.perf_counter()
                 snapshot, now = self._read(conn)
+                self.reading_seconds = time.perf_counter() - started
             if now != self.plan.fingerprint:
-                raise DriftError(
-                    "the target changed between planning and deploying: its schema or migration history is not what was rehearsed",
-                    hint="run the deployment again; it will be planned and rehearsed anew",
-                )
+                raise _drifted()
             self.baseline = snapshot
             step.done("held; the target is what was planned for")
 
@@ -231,6 +234,8 @@ class TargetWork:
     def apply(self, rehearsal: Rehearsal) -> None:
         """Runs the units on the target. What it left when it fails, the row says: its state and its position."""
         self._check_lock()
+        if not self.as_planned():  # the backup may have taken hours
+            raise _drifted()
         with self.workspace.steps.step(
             "deploy", "apply the migrations", LogPhase.DEPLOY, testcase=True
         ) as step:
@@ -282,7 +287,15 @@ class TargetWork:
             search_path.leave_out(conn, self.settings.state.schema_)
             undo = rehearsal.undo.for_target(self.baseline) if rehearsal.undo else None
             applying = Applying(
-                self.workspace, self.layout, self.plan, self.table, self.url, conn, watch, undo
+                self.workspace,
+                self.layout,
+                self.plan,
+                self.table,
+                self.url,
+                conn,
+                watch,
+                undo,
+                self._catalogue_check(rehearsal),
             )
             for number, unit in enumerate(rehearsal.units, 1):
                 self._check_lock()
@@ -290,6 +303,14 @@ class TargetWork:
                 step.progress(f"{number} of {len(rehearsal.units)}")
             applying.analyze(rehearsal.changes)
         applying.set_beside(rehearsal.units, rehearsal.evidence)
+
+    def _catalogue_check(self, rehearsal: Rehearsal) -> CatalogueCheck | None:
+        """Where all is one transaction, and reading the catalogue does not hold its locks for too long; else the gates do it later."""
+        if rehearsal.snapshots is None or [u.transactional for u in rehearsal.units] != [True]:
+            return None
+        if self.reading_seconds > self.settings.thresholds.lock_seconds:
+            return None
+        return CatalogueCheck(self.baseline, *rehearsal.snapshots, self.settings.state.own_schemas)
 
     def keep(self) -> None:
         """The deployment stands."""
@@ -359,3 +380,10 @@ class TargetWork:
         with self.workspace.connect(self.url, "verify", read_only=True) as conn:
             row = self.table.find(conn, self.workspace.id)
             return row and row.state, self._read(conn)[1]
+
+
+def _drifted() -> DriftError:
+    return DriftError(
+        "the target changed between planning and deploying: its schema or migration history is not what was rehearsed",
+        hint="run the deployment again; it will be planned and rehearsed anew",
+    )

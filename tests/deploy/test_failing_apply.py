@@ -213,6 +213,35 @@ def test_a_target_that_changes_between_planning_and_deploying_is_refused_and_unt
     )
 
 
+def test_what_does_not_come_out_as_rehearsed_is_rolled_back_before_its_commit(deployed):
+    deployed.migration(
+        "0002_change",
+        "alter table users add phone text;\n"
+        f"do $$ begin if current_database() = '{deployed.url.dbname}' then alter table users add other text; end if; end $$;\n",
+    )
+    result = deployed.deploy()
+    assert result.ended == (11, "rolled_back")
+    (reason,) = result.report["decision"]["reasons"]
+    assert "column public.users.other is not in the target before the deployment" in reason["message"]
+    assert result.report["rollback"]["strategy"] == "rollback"
+    whole(deployed)
+
+
+def test_a_target_that_changes_during_the_backup_is_refused_and_untouched(deployed):
+    deployed.migration("0002_change", "alter table users add phone text;\n")
+    deployed.write(
+        "conftest.py",
+        "import os, psycopg\nfrom pytest_dbdeploy.flows import target_work\nreal = target_work.dump\n"
+        "def dump(*args, **options):\n    found = real(*args, **options)\n"
+        "    with psycopg.connect(os.environ['DEV_POSTGRES_URL'], autocommit=True) as conn:\n"
+        "        conn.execute('alter table users add drifted int')\n    return found\ntarget_work.dump = dump\n",
+    )
+    result = deployed.deploy()
+    assert result.ended == (10, "aborted")
+    assert "changed between planning and deploying" in result.report["decision"]["reasons"][0]["message"]
+    assert not deployed.sql("select 1 from information_schema.columns where column_name = 'phone'")
+
+
 def test_of_two_deployments_at_once_one_is_refused_and_told_who_holds_the_lock(deployed):
     deployed.migration("0002_change", "alter table users add phone text;\n")
     waits = (
