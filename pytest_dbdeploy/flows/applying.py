@@ -41,6 +41,7 @@ from ..undo import store
 from ..undo.keeping import Keeper
 from ..undo.model import Undo
 from .catalogue_check import CatalogueCheck
+from .others_writes import NotingWrites
 from .target_watch import TargetWatch, beside, far_apart
 from .workspace import Workspace
 
@@ -63,6 +64,7 @@ class Applying:
         url: DatabaseUrl,
         conn: psycopg.Connection[Any],
         watch: TargetWatch,
+        noting: NotingWrites,
         undo: Undo | None,
         check: CatalogueCheck | None = None,
     ) -> None:
@@ -74,6 +76,7 @@ class Applying:
         self.url = url
         self.conn = conn
         self.watch = watch
+        self.noting = noting
         self.undo = undo
         self.check = check
 
@@ -142,7 +145,7 @@ class Applying:
             unit,
             migrations,
             self.layout,
-            Together(keeper, self.watch),
+            Together(keeper, self.noting, self.watch),
             lock_timeout=lock_timeout,
             statement_timeout=timeouts.statement,
             # A plain ROLLBACK takes it back too.
@@ -189,9 +192,7 @@ class Applying:
 
     def set_beside(self, units: Sequence[Unit], rehearsed: Sequence[StatementEvidence]) -> None:
         """What the target did, beside the rehearsal: far apart is a warning."""
-        refs = [StatementRef(m.name, i) for m in self.plan.migrations for i in range(len(m.statements))]
-        ran = {ref for unit in units for ref in unit.statements}
-        evidence = beside(rehearsed, [ref for ref in refs if ref in ran], self.watch.seconds)
+        evidence = beside(rehearsed, statements_of(self.plan, units), self.watch.seconds)
         self.workspace.record.evidence = evidence
         known = {r.name for r in self.plan.target.relations} if self.plan.target else set()
         texts = far_apart(evidence, self.watch.locks, known)
@@ -206,6 +207,13 @@ class Applying:
             "what the target did",
             {"statements": {f"{e.file}:{e.line}": e.target_seconds for e in evidence}},
         )
+
+
+def statements_of(plan: Plan, units: Sequence[Unit]) -> list[StatementRef]:
+    """What the units run, in the order of the evidence."""
+    refs = [StatementRef(m.name, i) for m in plan.migrations for i in range(len(m.statements))]
+    ran = {ref for unit in units for ref in unit.statements}
+    return [ref for ref in refs if ref in ran]
 
 
 def _lock_holders(conn: psycopg.Connection[Any]) -> str | None:

@@ -19,7 +19,7 @@ from ..model import Decision, ExitStatus, Level, LogPhase, Outcome, Phase, Reaso
 from ..plan import fingerprint, read_history
 from ..reports.artifacts import Artifacts
 from ..steps import Steps
-from . import undoing, way_back
+from . import before, undoing
 from .base import Close, Ledger
 from .code import put_code_back
 from .common import CommonFlow
@@ -141,7 +141,7 @@ class EarlierFlow(CommonFlow):
             self._set_state(State.ROLLED_BACK)
             self.record.rollback.verified = True
             return Restored()
-        load = partial(way_back.load, self.earlier)
+        load = partial(before.load, self.earlier)
         self.touched = True
         self._set_state(State.ROLLING_BACK)
         restored = undoing.put_back(
@@ -168,10 +168,10 @@ class EarlierFlow(CommonFlow):
         return Restored()
 
     def _release(self) -> tuple[Mapping[str, Any], bool]:
-        """As ``way_back.release_of``; without artifacts the target itself may hold all that an undo of the database needs."""
+        """As ``before.release_of``; without artifacts the target itself may hold all that an undo of the database needs."""
         assert self.url is not None and self.row is not None
         try:
-            return way_back.release_of(self.earlier)
+            return before.release_of(self.earlier)
         except StateError as error:
             if not undoing.undoable(self.workspace, self.url, self.id):
                 raise

@@ -13,7 +13,7 @@ from ..errors import LockError
 from ..health import HealthCheck, check_health
 from ..model import ExitStatus, Mode, Outcome, Phase, Verdict
 from ..plan import make_plan, read_history
-from . import way_back
+from . import before as kept
 from .base import Close, Go, Ledger
 from .code import push_what_is_left
 from .earlier import EarlierFlow
@@ -49,7 +49,7 @@ class ResumeFlow(EarlierFlow):
     def _context(self) -> dict[str, Any]:
         assert self.url is not None
         assert self.row is not None
-        release, database = way_back.release_of(self.earlier)
+        release, database = kept.release_of(self.earlier)
         push_what_is_left(self.workspace, release)
         with self.workspace.connect(self.url, "verify", read_only=True) as conn:
             now = read_snapshot(conn, exclude_schemas=self.settings.state.own_schemas)
@@ -58,12 +58,12 @@ class ResumeFlow(EarlierFlow):
             }  # what came to the disk since is not its business
             pending = [m.name for m in read_history(conn, self.layout).pending if m.name in deployed]
         if database:
-            before = way_back.load(self.earlier)
+            before = kept.load(self.earlier)
             rows = dict(before.rows)
-            rehearsed = way_back.load_rehearsal(self.earlier)
+            rehearsed = kept.load_rehearsal(self.earlier)
             verification = verify(before.snapshot, rehearsed.before, rehearsed.after, now)
         else:
-            rows, rehearsed = {}, way_back.RehearsedSnapshots(now, now, ())
+            rows, rehearsed = {}, kept.RehearsedSnapshots(now, now, ())
             verification = verify(now, now, now, now)
         health = None
         if self.environment.app_url:

@@ -17,6 +17,7 @@ from ..model import Level, LogPhase
 from ..undo import store
 from ..undo.carrying import Carrying, Undone
 from . import way_back
+from .before import Before
 from .restoring import Restored
 from .workspace import Workspace, count, error_text
 
@@ -26,7 +27,7 @@ def put_back(
     url: DatabaseUrl,
     deployment: str,
     layout: LayoutReader,
-    load: Callable[[], way_back.Before],
+    load: Callable[[], Before],
     *,
     lose_writes: bool,
     first: Callable[[], None],
