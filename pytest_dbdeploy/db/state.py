@@ -45,6 +45,7 @@ class State(StrEnum):
 
 
 FINISHED = frozenset({State.KEPT, State.ROLLED_BACK, State.ABORTED})
+NOTHING_STANDS = frozenset({State.ROLLED_BACK, State.ABORTED})
 
 
 @dataclass(frozen=True, slots=True)

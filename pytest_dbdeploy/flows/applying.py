@@ -80,6 +80,12 @@ class Applying:
         self.undo = undo
         self.check = check
 
+    def prepare(self, units: Sequence[Unit]) -> None:
+        """Where the plan can be left half-applied, the target itself holds from the start what takes that back."""
+        if self.undo is not None and (len(units) > 1 or not all(unit.transactional for unit in units)):
+            with self.conn.transaction():
+                store.write(self.conn, self.undo, complete=False)
+
     def unit(self, unit: Unit, number: int, of: int, step: Step) -> None:
         """Runs one, again while its locks are not to be had. StatementFailed: a transactional one left nothing."""
         migrations = {m.name: m for m in self.plan.migrations}

@@ -12,13 +12,14 @@ from .. import journal
 from ..adapters import Adapters
 from ..compare.snapshot import read_snapshot
 from ..config.load import Settings
-from ..db.state import FINISHED, DeploymentRow, State, StateTable, end_leftovers
+from ..db.state import FINISHED, NOTHING_STANDS, DeploymentRow, State, StateTable, end_leftovers
 from ..db.url import DatabaseUrl
 from ..errors import ConfigError, DbDeployError, LockError, StateError
 from ..model import Decision, ExitStatus, Level, LogPhase, Outcome, Phase, Reason, Verdict
 from ..plan import fingerprint, read_history
 from ..reports.artifacts import Artifacts
 from ..steps import Steps
+from ..undo import store
 from . import before, undoing
 from .base import Close, Ledger
 from .code import put_code_back
@@ -191,8 +192,10 @@ class EarlierFlow(CommonFlow):
     def _set_state(self, state: State, **values: Any) -> None:
         assert self.url is not None
         self.workspace.journal.append("state", deployment=self.id, state=str(state))
-        with self.workspace.connect(self.url, "state", autocommit=True) as conn:
+        with self.workspace.connect(self.url, "state", autocommit=True) as conn, conn.transaction():
             self.table.update(conn, self.id, state, **values)
+            if state in NOTHING_STANDS:
+                store.forget(conn, [self.id])
 
     # -- end -----------------------------------------------------------------------------------------------------
 

@@ -18,8 +18,8 @@ from ..rehearsal import Rehearsal
 from ..sandboxes.base import Sandbox
 from ..undo import store
 from ..undo.altering import CannotUndo
-from ..undo.proof import Proof, Prover, Rehearsed
-from ..undo.row_proof import RowsChange
+from ..undo.proof import Proof, Prover, Rehearsed, relations_of
+from ..undo.row_proof import RowsChange, changed_tables
 from ..units import initial_units
 from .workspace import Workspace, error_text
 
@@ -93,10 +93,28 @@ class UndoRehearsal:
             text = f"the down scripts are not used: {_why(error)}"
             self.workspace.record.notes.append(text)
             self.workspace.say(PHASE, Level.WARN, text)
+        changed = self._changed_rows(copied, rehearsal)
         try:
-            return self._prove(copied, rehearsal, before, after)
+            return self._prove(copied, rehearsal, before, after, changed_rows=changed)
         except RowsChange as found:  # now it is known whose rows must be kept aside
-            return self._prove(copied, rehearsal, before, after, changed_rows=found.tables)
+            if set(found.tables) <= set(changed):
+                raise
+            return self._prove(
+                copied, rehearsal, before, after, changed_rows=tuple(sorted({*changed, *found.tables}))
+            )
+
+    def _changed_rows(self, copied: Clone, rehearsal: Rehearsal) -> tuple[str, ...]:
+        """Tables whose rows must be kept aside."""
+        names = {name for one in rehearsal.evidence for name in (*one.rows, *one.truncated)}
+        if not names:
+            return ()
+        connect, own = self.workspace.connect, self.settings.state.own_schemas
+        with (
+            connect(copied.before, "undo", autocommit=True) as before,
+            connect(copied.after, "undo", autocommit=True) as after,
+        ):
+            was, now = relations_of(before, own), relations_of(after, own)
+            return changed_tables(before, after, was, now, names - set(self.layout.history_relations))
 
     def _down(self) -> tuple[str, ...]:
         """The statements of all down scripts, the newest migration's first; none unless each migration has one."""

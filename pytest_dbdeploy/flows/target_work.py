@@ -17,7 +17,7 @@ from ..actions.dump import dump, verify
 from ..compare.rows import count_rows, user_tables
 from ..compare.snapshot import Snapshot, read_snapshot
 from ..db import search_path
-from ..db.state import UNDO_SCHEMA, State, StateTable, notice_our_death
+from ..db.state import NOTHING_STANDS, UNDO_SCHEMA, State, StateTable, notice_our_death
 from ..db.tools import tools_for
 from ..db.url import DatabaseUrl
 from ..errors import DriftError, LockError
@@ -282,6 +282,7 @@ class TargetWork:
                 undo,
                 self._catalogue_check(rehearsal),
             )
+            applying.prepare(rehearsal.units)
             for number, unit in enumerate(rehearsal.units, 1):
                 self._check_lock()
                 applying.unit(unit, number, len(rehearsal.units), step)
@@ -318,8 +319,10 @@ class TargetWork:
 
     def set_state(self, state: State, **values: Any) -> None:
         self.workspace.journal.append("state", state=str(state))
-        with self._writer() as conn:
+        with self._writer() as conn, conn.transaction():
             self.table.update(conn, self.workspace.id, state, **values)
+            if state in NOTHING_STANDS:
+                store.forget(conn, [self.workspace.id])
 
     def unchanged(self) -> bool:
         """Positive evidence that nothing was left on the target: its row knows of no unit, and the fingerprint is the planned one."""

@@ -50,7 +50,7 @@ def put_back(
 
 
 def undoable(workspace: Workspace, url: DatabaseUrl, deployment: str) -> bool:
-    """Whether the target itself holds what an undo needs."""
+    """Whether the target itself holds what an undo needs, also of a plan that was only begun."""
     if "undo" not in workspace.settings.rollback.strategies:
         return False
     try:
@@ -59,7 +59,7 @@ def undoable(workspace: Workspace, url: DatabaseUrl, deployment: str) -> bool:
     except psycopg.Error as error:
         workspace.record.notes.append(f"whether there is an undo cannot be read: {error_text(error)}")
         return False
-    return stored is not None and stored.complete
+    return stored is not None
 
 
 def _undo(
@@ -117,6 +117,7 @@ def _carry_out(
         stored.undo,
         stored.xids,
         state.own_schemas,
+        complete=stored.complete,
         forget=lambda conn: layout.forget(conn, stored.undo.migrations),
         finish=finish,
         lock_timeout=workspace.settings.timeouts.lock,

@@ -92,8 +92,12 @@ def _written(column: str, after: Snapshot) -> str:
 def _aside(deployment: str, table: str, condition: str, after: Snapshot, *, moved: bool = False) -> Aside:
     """``moved``: the row cannot stay where it is, either."""
     only = "" if after.objects["table"][table].get("partition_key") else "ONLY "
-    where = f"FROM {only}{table} t WHERE {THEIRS} AND ({condition})"
-    return Aside(table, put_aside(deployment, table, where, moved=moved))
+    where = f"FROM {only}{table} t WHERE {THEIRS}"
+    return Aside(
+        table,
+        put_aside(deployment, table, f"{where} AND ({condition})", moved=moved),
+        None if moved else put_aside(deployment, table, where, moved=False),
+    )
 
 
 def put_aside(deployment: str, table: str, where: str, *, moved: bool) -> str:

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from psycopg import sql
 
 from ..actions.apply import run_unit
 from ..actions.process import first_lines, output, tool_environment
 from ..actions.toc import Entry, as_list
 from ..compare.diff import differences
-from ..compare.names import parent_name, split_name
-from ..compare.relations import Catalogue, Relation, read_catalogue
+from ..compare.names import parent_name
+from ..compare.relations import Catalogue, read_catalogue
 from ..compare.renames import Identities
 from ..compare.snapshot import Snapshot, read_identities, read_snapshot
 from ..db.splitter import scan
@@ -27,12 +26,13 @@ from ..layouts.base import LayoutReader
 from ..model import Change, ChangeType, Migration, StatementEvidence, StatementRef, Unit
 from . import row_keeping, store
 from .altering import CannotUndo
-from .asides import asides, values_that_go
+from .asides import asides
 from .carrying import Carrying, Undone, run_statements
 from .derive import derive
 from .dropping import drop
 from .filler import Filler, Written
-from .keeping import Keeper, Keeping, keeping, needs_value, with_cost
+from .keeping import Keeper, Keeping, keeping, with_cost
+from .meanwhile import Meanwhile
 from .model import Touched, Undo
 from .renaming import Renames, renames
 from .retyping import new_labels
@@ -41,7 +41,6 @@ from .row_proof import RowProof
 Connection = psycopg.Connection[Any]
 
 _ROUNDS = 8
-_READING = frozenset({"AccessShareLock", "RowShareLock"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +110,11 @@ class Prover:
     def run(self) -> Proof:
         """CannotUndo says why there is no undo; RestoreError and psycopg.Error why it did not hold."""
         start = self._snapshot()
-        relations = self._relations(self.copy)
+        relations = relations_of(self.copy, self.own_schemas)
         was = read_identities(self.original)
         self.renames = renames(was, self.found.identities)
+        found = self.found
+        self.meanwhile = Meanwhile(found.before, found.after, self.changes, self._real(), found.evidence)
         kept = Keeping((), {})
         if not self.down:
             kept = self._keeping(relations)
@@ -124,17 +125,21 @@ class Prover:
             raise CannotUndo(
                 f"{size / 1e6:.1f} MB would have to be kept aside, more than rollback.keep_aside_max"
             )
-        written = self._write(relations)
+        written = self.meanwhile.write(
+            Filler(self.copy, self.original),
+            relations.relations,
+            relations_of(self.copy, self.own_schemas).relations,
+        )
         undo = self._derived(undo, kept, start)
         stored = store.load(self.copy, undo.deployment)
         assert stored is not None
         rows = RowProof(
             self.original,
             self.copy,
-            [relations.relations[name] for name in self._touched_tables(relations)],
+            [relations.relations[name] for name in self.meanwhile.touched(relations.relations)],
             written,
             self.found.after,
-            self._giving_way(),
+            self.meanwhile.giving_way(),
         )
         done = Carrying(
             undo,
@@ -220,72 +225,6 @@ class Prover:
             tuple(text for one in rows for text in one.fills),
         )
 
-    # -- what users do meanwhile -----------------------------------------------------------------------------------
-
-    def _touched_tables(self, relations: Catalogue) -> list[str]:
-        """Tables of before that the plan does more with than to read them."""
-        found: set[str] = set()
-        for one in self.found.evidence:
-            found.update(lock.relation for lock in one.locks if lock.mode not in _READING)
-            found.update((*one.rows, *one.rewritten, *one.truncated))
-        for change in self.changes:
-            table = (change.before or change.after or {}).get("table") or parent_name(change.object)
-            found.update((change.object, str(table)))
-        return sorted(name for name in found if name in relations.relations)
-
-    def _write(self, relations: Catalogue) -> list[Written]:
-        now = self._relations(self.copy).relations
-        added = [c.object for c in self._real() if c.change is ChangeType.ADDED]
-        touched = [name for name in self._touched_tables(relations) if name in now]
-        written = []
-        filler = Filler(self.copy, self.original)
-        for name in dict.fromkeys([*touched, *(n for n in added if n in now)]):
-            relation = self._writable(now[name])
-            was = relations.relations.get(name)
-            comparable = bool(relation.keys) and was is not None and relation.keys[0] in was.keys
-            if relation.kind in ("r", "p") and relation.columns and (comparable or name in added):
-                new = [split_name(c)[-1] for c in added if parent_name(c) == name]
-                written.append(
-                    filler.fill(
-                        relation, was and self._writable(was), new, self._lacking(name), self._only_now(name)
-                    )
-                )
-        return written
-
-    def _lacking(self, table: str) -> list[str]:
-        """Columns that are gone, and which every row had to bring along."""
-        return [
-            split_name(c.object)[-1]
-            for c in self._real()
-            if c.kind == "column" and c.change is ChangeType.REMOVED and parent_name(c.object) == table
-            and needs_value(c.before or {})
-        ]  # fmt: skip
-
-    def _only_now(self, table: str) -> dict[str, sql.Composable]:
-        """Values that columns of this table take since an enum has them."""
-        found: dict[str, sql.Composable] = {}
-        for column, properties, labels in values_that_go(self._real(), self.found.after):
-            if parent_name(column) == table:
-                value = sql.SQL("array[{}]" if properties["type"].endswith("[]") else "{}")
-                found[split_name(column)[-1]] = sql.SQL("{}::{}").format(
-                    value.format(sql.Literal(labels[0])), sql.SQL(properties["type"])
-                )
-        return found
-
-    def _giving_way(self) -> dict[str, set[str]]:
-        """By table as it was called: see ``RowProof``."""
-        tables = self.found.before.objects.get("table", {})
-        return {name: found for name in tables if (found := {*self._lacking(name), *self._only_now(name)})}
-
-    def _writable(self, relation: Relation) -> Relation:
-        columns = self.found.after.objects.get("column", {})
-        generated = {
-            split_name(name)[-1]
-            for name, properties in columns.items()
-            if properties.get("generated") and parent_name(name) == relation.name
-        }
-        return replace(relation, columns=tuple(c for c in relation.columns if c.name not in generated))
-
     # -- the reverse statements ------------------------------------------------------------------------------------
 
     def _derived(self, undo: Undo, kept: Keeping, start: Snapshot) -> Undo:
@@ -298,7 +237,7 @@ class Prover:
         changed |= {c.object for c in self.changes}
         undo = replace(
             undo,
-            locks=tuple(sorted(name for name in changed | self._converted() if name in tables)),
+            locks=tuple(sorted(name for name in changed | self.meanwhile.converted() if name in tables)),
             aside=asides(undo.deployment, self._real(), found.after),
         )
         stored = store.load(self.copy, undo.deployment)
@@ -336,10 +275,6 @@ class Prover:
                 Touched(kind, name, objects.get(kind, {}).get(name)) for kind, name in sorted(touched)
             ),
         )
-
-    def _converted(self) -> set[str]:
-        """Tables with columns of an enum that loses values."""
-        return {parent_name(column) for column, _, _ in values_that_go(self.changes, self.found.after)}
 
     def _in_the_way(self, left: Sequence[Change]) -> list[str]:
         """No column's type changes under a view, a trigger, a policy: they are dropped, and found missing in the next round."""
@@ -390,10 +325,12 @@ class Prover:
     def _snapshot(self) -> Snapshot:
         return read_snapshot(self.copy, exclude_schemas=self.own_schemas)
 
-    def _relations(self, conn: Connection) -> Catalogue:
-        with conn.transaction():
-            conn.execute("set local search_path = ''")
-            return read_catalogue(conn, self.own_schemas)
+
+def relations_of(conn: Connection, own_schemas: Sequence[str]) -> Catalogue:
+    """The tables with their columns and keys, named in full."""
+    with conn.transaction():
+        conn.execute("set local search_path = ''")
+        return read_catalogue(conn, own_schemas)
 
 
 def _is_setting(statement: str) -> bool:
