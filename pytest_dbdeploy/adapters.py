@@ -13,15 +13,16 @@ if TYPE_CHECKING:
 
     from .layouts.base import Layout
     from .notifiers.base import Notifier
+    from .releasers.base import Releaser
 
-# What an adapter of each kind must have; see ``layouts.base.Layout`` and ``notifiers.base.Notifier``.
+# What an adapter of each kind must have; see ``layouts.base.Layout``, ``notifiers.base.Notifier`` and ``releasers.base.Releaser``.
 _PARTS = {
     "layout": ("name", "detect", "places", "open"),
     "notifier": ("name", "configured", "send"),
+    "releaser": ("name", "rank", "configured", "prepare", "release", "stands", "undo"),
 }
 _LATER = {
     "sandbox_provider": "a sandbox of another kind",
-    "releaser": "another way to release code",
 }
 
 
@@ -31,6 +32,7 @@ class Adapters:
 
     layouts: tuple[Layout, ...] = ()
     notifiers: tuple[Notifier, ...] = ()
+    releasers: tuple[Releaser, ...] = ()
 
 
 def load(config: pytest.Config) -> Adapters:
@@ -41,7 +43,11 @@ def load(config: pytest.Config) -> Adapters:
                 f"the hook pytest_dbdeploy_{kind} brings {what}: this version cannot use it yet.",
                 hint="Take the hook out of the conftest.py, or disable the plugin that has it (-p no:NAME).",
             )
-    return Adapters(layouts=_brought(config, "layout"), notifiers=_brought(config, "notifier"))
+    return Adapters(
+        layouts=_brought(config, "layout"),
+        notifiers=_brought(config, "notifier"),
+        releasers=_brought(config, "releaser"),
+    )
 
 
 def _brought(config: pytest.Config, kind: str) -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""``dbdeploy``: what is not a session of gates. ``schema`` and ``clean``; ``history`` and ``init`` come later and say so."""
+"""``dbdeploy``: what is not a session of gates. ``schema``, ``clean`` and ``history``; ``init`` comes later and says so."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from . import cli_history
 from .errors import ConfigError, DbDeployError, LaterError
 from .invocation import Sourced
 from .model import ExitStatus
@@ -36,9 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments, rest = parser.parse_known_args(argv)
     if rest and arguments.command is not _later:  # whatever a later command will take
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
-    command: Callable[[argparse.Namespace], None] = arguments.command
+    command: Callable[[argparse.Namespace], int | None] = arguments.command
     try:
-        command(arguments)
+        return command(arguments) or int(ExitStatus.OK)
     except DbDeployError as error:
         _say(redactor.redact(f"dbdeploy: {error}"), file_descriptor=2)
         return int(ExitStatus.USAGE_ERROR)
@@ -74,32 +75,48 @@ def _parser() -> argparse.ArgumentParser:
         " An unfinished deployment and the newest backup of each environment stay.",
     )
     clean.add_argument("--dry-run", action="store_true", help="only say which artifacts would go")
-    clean.add_argument(
-        "--rootdir", metavar="DIR", type=Path, help="the project's folder (default: found from here upwards)"
-    )
-    clean.add_argument("--config", metavar="FILE", help=f"the configuration file (default: {DEFAULT_CONFIG})")
+    _add_project(clean)
     clean.add_argument(
         "--artifacts", metavar="DIR", help=f"the artifacts folder (default: {DEFAULT_ARTIFACTS})"
     )
     clean.set_defaults(command=_clean)
-    for name, what in (("history", "list what was deployed"), ("init", "set a project up")):
-        later = commands.add_parser(name, help=f"{what} (not in this version)")
-        later.set_defaults(command=_later, name=name)
+    history = commands.add_parser(
+        "history", help="list what was deployed, and how it ended", description=cli_history.DESCRIPTION
+    )
+    cli_history.add_arguments(history)
+    _add_project(history)
+    history.set_defaults(command=_history)
+    later = commands.add_parser("init", help="set a project up (not in this version)")
+    later.set_defaults(command=_later)
     return parser
+
+
+def _add_project(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--rootdir", metavar="DIR", type=Path, help="the project's folder (default: found from here upwards)"
+    )
+    parser.add_argument(
+        "--config",
+        "--dbdeploy-config",
+        metavar="FILE",
+        help=f"the configuration file (default: {DEFAULT_CONFIG})",
+    )
 
 
 def _say(text: str, *, file_descriptor: int = 1) -> None:
     (sys.stdout if file_descriptor == 1 else sys.stderr).write(text + "\n")
 
 
-def _later(arguments: argparse.Namespace) -> None:
-    hint = {
-        "history": "What was deployed stands in the table dbdeploy.deployments of each target, and in the artifacts folder.",
-        "init": f"Set DEV_POSTGRES_URL and run pytest --dbdeploy-env=dev; {DEFAULT_CONFIG} is optional.",
-    }
+def _later(arguments: argparse.Namespace) -> NoReturn:
     raise LaterError(
-        f"{arguments.name}: this version does not have this command yet.", hint=hint[arguments.name]
+        "init: this version does not have this command yet.",
+        hint=f"Set DEV_POSTGRES_URL and run pytest --dbdeploy-env=dev; {DEFAULT_CONFIG} is optional.",
     )
+
+
+def _history(arguments: argparse.Namespace) -> int:
+    rootdir = _rootdir(arguments)
+    return cli_history.run(arguments, rootdir, _option(CONFIG, arguments.config, rootdir))
 
 
 def _schema(arguments: argparse.Namespace) -> None:
@@ -117,9 +134,7 @@ def _clean(arguments: argparse.Namespace) -> None:
     from .config.reading import read_configuration
     from .reports.artifacts import prune
 
-    rootdir = (arguments.rootdir or _find_rootdir(Path.cwd())).resolve()
-    if not rootdir.is_dir():
-        raise ConfigError(f"--rootdir: there is no folder {rootdir}.", hint="Name the project's folder.")
+    rootdir = _rootdir(arguments)
     config = _option(CONFIG, arguments.config, rootdir)
     # No environment and no secret is needed: a missing variable never matters here.
     backup = read_configuration(rootdir, config, os.environ, lambda path: path[0] == "backup").content.backup
@@ -172,6 +187,13 @@ def _option(option: Option, given: str | None, rootdir: Path) -> Sourced[Path | 
         )
     found = _ini(rootdir, option.ini or "")
     return Sourced(rootdir / found if found else None, "ini" if found else "default")
+
+
+def _rootdir(arguments: argparse.Namespace) -> Path:
+    rootdir: Path = (arguments.rootdir or _find_rootdir(Path.cwd())).resolve()
+    if not rootdir.is_dir():
+        raise ConfigError(f"--rootdir: there is no folder {rootdir}.", hint="Name the project's folder.")
+    return rootdir
 
 
 def _find_rootdir(start: Path) -> Path:

@@ -45,6 +45,10 @@ class CloneError(DbDeployError):
     """The sandbox could not be made or filled."""
 
 
+class ReplayError(DbDeployError):
+    """The applied migrations do not make the target's schema anew on an empty database."""
+
+
 class LockError(DbDeployError):
     """The deployment lock is held by somebody else, or was lost."""
 

@@ -33,7 +33,7 @@ def pytest_dbdeploy_sandbox_provider(config: pytest.Config) -> object | Sequence
 
 
 def pytest_dbdeploy_releaser(config: pytest.Config) -> object | Sequence[object] | None:
-    """Brings one or more releasers: how the code's part of a deployment is carried out and undone.
+    """Brings one or more releasers (``pytest_dbdeploy.releasers.base.Releaser``): how code goes along, and back.
 
     .. versionadded:: 0.1
     """

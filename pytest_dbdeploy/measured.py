@@ -150,7 +150,7 @@ class Facts:
     names. ``parents``: partition or inheriting table -> the table it belongs to.
 
     ``traffic``: of the target; ``blockers``: tables that somebody holds in a transaction there right now. ``history``: (kind, fact).
-    ``analyzes``: the deployment analyses tables whose columns change type.
+    ``drift``: (``added`` or ``changed``, what is not as the last kept deployment left it). ``analyzes``: the deployment analyses tables whose columns change type.
     """
 
     lock_seconds: float = 1.0
@@ -170,3 +170,4 @@ class Facts:
     invalid_indexes: tuple[Fact, ...] = ()
     without_policy: tuple[Fact, ...] = ()
     history: tuple[tuple[str, Fact], ...] = ()
+    drift: tuple[tuple[str, Fact], ...] = ()

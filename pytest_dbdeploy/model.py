@@ -155,6 +155,7 @@ class Migration:
     ``statements``: empty for layouts whose tool applies the migration itself.
     ``record``: what the layout needs to write its history row (strings and integers).
     ``transaction``: False when the migration asks to be run outside a transaction.
+    ``content``: SHA-256 of the file with Unix line ends, which is the same in every checkout; empty where only the tool knows.
     """
 
     name: str
@@ -163,6 +164,12 @@ class Migration:
     statements: tuple[Statement, ...] = ()
     record: Mapping[str, Any] = field(default_factory=dict)
     transaction: bool = True
+    content: str = ""
+
+    @property
+    def identity(self) -> str:
+        """What tells this migration from one with other content, on any machine."""
+        return self.content or self.checksum
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +280,7 @@ class Plan:
     ``hash`` covers all that a person approves; it is empty until the gates were collected.
     ``command``: the shell command of the ``command`` layout, whose pending migrations are what it changes.
     ``last_deployment``: ID, state and time of the newest one that the target knows.
+    ``covers``: what ``hash`` covers, by name. ``drift``: how the target differs from what the last kept deployment left.
     """
 
     environment: str
@@ -291,6 +299,8 @@ class Plan:
     notes: tuple[str, ...] = ()
     hash: str = ""
     last_deployment: str | None = None
+    covers: Mapping[str, Any] = field(default_factory=dict)
+    drift: tuple[tuple[str, Fact], ...] = ()
 
     def statements(self) -> Iterator[tuple[Migration, int, Statement]]:
         for migration in self.migrations:

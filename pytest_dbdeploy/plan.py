@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
+from .compare.parts import parts_of
 from .compare.snapshot import Snapshot, read_snapshot
 from .db.connect import connect
 from .db.facts import read_facts
-from .db.state import StateTable
+from .db.state import DeploymentRow, StateTable
 from .db.url import DatabaseUrl
 from .errors import LayoutError, TargetError
 from .model import Gate, GitState, History, HistoryProblem, Mode, Plan, Severity
@@ -25,11 +26,41 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Schema:
+    """A database's schema and its migration history, read at one moment."""
+
+    snapshot: Snapshot
+    history: History
+
+    @property
+    def fingerprint(self) -> str:
+        return fingerprint(self.snapshot, self.history)
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """For the deployment's row, see ``compare.parts``."""
+        return parts_of(self.snapshot, [self.history.applied, len(self.history.rows)])
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The newest deployment that the target kept, and the schema that it left, as far as its row says so."""
+
+    row: DeploymentRow
+    parts: Mapping[str, str] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Planned:
-    """The plan, and the catalogue it was made from (None when the target could not be read)."""
+    """The plan, and what it was made from; None when the target could not be read."""
 
     plan: Plan
-    snapshot: Snapshot | None
+    schema: Schema | None = None
+    kept: Kept | None = None
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        return self.schema.snapshot if self.schema else None
 
 
 def make_plan(
@@ -60,16 +91,16 @@ def make_plan(
         app_url=app_url,
     )
     if url is None:
-        return Planned(plan, None)
+        return Planned(plan)
     try:
         with connect(url, purpose="plan", connect_timeout=settings.timeouts.connect) as conn:
             conn.read_only = True
             return _read_target(plan, conn, url, layout, settings.state.own_schemas)
     except psycopg.Error as error:
         text = error.diag.message_primary or str(error).strip()
-        return Planned(replace(plan, target_error=f"reading the target {url.label} failed: {text}"), None)
+        return Planned(replace(plan, target_error=f"reading the target {url.label} failed: {text}"))
     except TargetError as error:
-        return Planned(replace(plan, target_error=str(error)), None)
+        return Planned(replace(plan, target_error=str(error)))
 
 
 def _read_target(
@@ -80,8 +111,8 @@ def _read_target(
     own_schemas: tuple[str, ...],
 ) -> Planned:
     facts = read_facts(conn, host=url.host, port=url.port, own_schemas=own_schemas)
-    snapshot = read_snapshot(conn, exclude_schemas=own_schemas)
-    history = read_history(conn, layout)
+    schema = read_schema(conn, layout, own_schemas)
+    history = schema.history
     units = tuple(initial_units(layout.group(history.pending)))
     notes = list(plan.notes) + list(url.notes)
     if facts.user_tables and not history.exists and history.pending:
@@ -93,22 +124,31 @@ def _read_target(
         migrations=history.pending,
         target=facts,
         history=history,
-        fingerprint=fingerprint(snapshot, history),
+        fingerprint=schema.fingerprint,
         units=units,
         notes=tuple(notes),
-        last_deployment=_last_deployment(conn, own_schemas[0]) if facts.state_schema_exists else None,
     )
-    return Planned(plan, snapshot)
+    if not facts.state_schema_exists:
+        return Planned(plan, schema)
+    last, kept = _deployments(conn, StateTable(own_schemas[0]))
+    return Planned(replace(plan, last_deployment=last), schema, kept)
 
 
-def _last_deployment(conn: psycopg.Connection[Any], state_schema: str) -> str | None:
-    """For the header only: a role that may not read the state gets none."""
+def _deployments(conn: psycopg.Connection[Any], table: StateTable) -> tuple[str | None, Kept | None]:
+    """The newest deployment, for the header, and the newest that was kept. A role that may not read the state gets none."""
     try:
         with conn.transaction():
-            row = StateTable(state_schema).newest(conn)
+            row, kept = table.newest(conn), table.last_kept(conn)
+            parts = table.objects(conn, kept.id)[1] if kept else None
     except psycopg.Error:
-        return None
-    return f"{row.id} {row.state} {row.updated.astimezone():%Y-%m-%d %H:%M}" if row else None
+        return None, None
+    last = f"{row.id} {row.state} {row.updated.astimezone():%Y-%m-%d %H:%M}" if row else None
+    return last, Kept(kept, parts) if kept else None
+
+
+def read_schema(conn: psycopg.Connection[Any], layout: LayoutReader, own_schemas: Sequence[str]) -> Schema:
+    """What ``fingerprint`` covers. ``own_schemas``: left out."""
+    return Schema(read_snapshot(conn, exclude_schemas=own_schemas), read_history(conn, layout))
 
 
 def read_history(conn: psycopg.Connection[Any], layout: LayoutReader) -> History:
@@ -129,16 +169,27 @@ def fingerprint(snapshot: Snapshot, history: History) -> str:
     return hashlib.sha256(f"{snapshot.fingerprint()}\n{rows}".encode()).hexdigest()
 
 
-def plan_hash(plan: Plan, gates: Sequence[Gate], strategies: Sequence[str]) -> str:
-    """What a person approves: a change in any of these asks for a new approval."""
-    covered = {
+def covered(plan: Plan, gates: Sequence[Gate], settings: Settings) -> dict[str, Any]:
+    """What a person approves, by name: a change in any of these asks for a new approval.
+
+    Nothing of it depends on the machine: not on paths, nor on line ends, nor on the order in which anything was found.
+    """
+    git = plan.git
+    return {
         "environment": plan.environment,
-        "fingerprint": plan.fingerprint,
-        "migrations": [[m.name, m.checksum] for m in plan.migrations],
+        "target": plan.fingerprint,
+        "migrations": [[m.name, m.identity] for m in plan.migrations],
         "command": plan.command,
-        "git": [plan.git.commit, plan.git.target_branch, plan.git.target_commit] if plan.git else None,
+        "commit": git.commit if git else None,
+        "branch": [git.target_branch, git.target_commit] if git else None,
         "policy": {rule: str(severity) for rule, severity in sorted(plan.policy.items())},
+        "thresholds": settings.thresholds.model_dump(mode="json"),
+        "acknowledged": sorted(one.model_dump_json() for one in settings.acknowledge),
         "gates": sorted([g.nodeid, str(g.phase), str(g.severity)] for g in gates),
-        "rollback": list(strategies),
+        "rollback": list(settings.rollback.strategies),
     }
-    return hashlib.sha256(json.dumps(covered, sort_keys=True).encode()).hexdigest()
+
+
+def plan_hash(covers: Mapping[str, Any]) -> str:
+    """Of what ``covered`` says."""
+    return hashlib.sha256(json.dumps(covers, sort_keys=True).encode()).hexdigest()

@@ -13,6 +13,6 @@ def test_application_is_healthy(_dbdeploy_checks):
         not_applicable(f"the application was unhealthy before the deployment: {before.message}")
     if not after.healthy:
         pytest.fail(
-            f"the application was healthy before the deployment and is not now: {after.message}",
+            f"the application was healthy before the deployment and is not now: {after.message}\n{after.account}",
             pytrace=False,
         )

@@ -11,4 +11,7 @@ def test_application_is_healthy(_dbdeploy_checks):
     if health is None:
         not_applicable("no app_url is configured for this environment")
     if not health.healthy:
-        pytest.fail(f"the application is unhealthy before the deployment: {health.message}", pytrace=False)
+        pytest.fail(
+            f"the application is unhealthy before the deployment: {health.message}\n{health.account}",
+            pytrace=False,
+        )

@@ -30,6 +30,12 @@ def test_code_can_be_released(_dbdeploy_checks):
         pytest.fail(_dbdeploy_checks["release_error"], pytrace=False)
 
 
+def test_no_commit_was_reverted_on_the_branch(_dbdeploy_checks):
+    """A merge after a revert silently leaves the reverted commits out."""
+    if _dbdeploy_checks["release_reverted"]:
+        pytest.fail(_dbdeploy_checks["release_reverted"], pytrace=False)
+
+
 @pytest.mark.dbdeploy(severity="warn")
 def test_working_tree_is_clean(git):
     if git.dirty:

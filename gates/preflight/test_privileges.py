@@ -2,6 +2,8 @@
 
 import pytest
 
+from pytest_dbdeploy.db.state import COLUMNS
+
 
 @pytest.fixture
 def target(dbdeploy_plan):
@@ -32,13 +34,25 @@ def test_state_can_be_written(target, dbdeploy_target, _dbdeploy_checks):
         return
     row = dbdeploy_target.fetch(
         "select has_schema_privilege(n.oid, 'USAGE') as usage, has_schema_privilege(n.oid, 'CREATE') as create, "
-        "c.oid is not null as exists, coalesce(has_table_privilege(c.oid, 'SELECT, INSERT, UPDATE'), false) as writable "
+        "c.oid is not null as exists, coalesce(has_table_privilege(c.oid, 'SELECT') and has_table_privilege(c.oid, 'INSERT') "
+        "and has_table_privilege(c.oid, 'UPDATE'), false) as writable, coalesce(pg_has_role(c.relowner, 'USAGE'), true) as owned, "
+        "array(select attname::text from pg_attribute where attrelid = c.oid) as columns "
         "from pg_namespace n left join pg_class c on c.relnamespace = n.oid and c.relname = 'deployments' where n.nspname = %s",
         [schema],
     )[0]
     if not row["usage"] or not (row["writable"] if row["exists"] else row["create"]):
         pytest.fail(
             f"role {target.user} may not write to {schema}.deployments, where the deployment's state is kept",
+            pytrace=False,
+        )
+    lacking = [name for name in COLUMNS if name not in row["columns"]]
+    if row["exists"] and lacking and not row["owned"]:
+        pytest.fail(
+            f"{schema}.deployments is of an earlier version, and role {target.user}, who is not its owner, may not add what it lacks: "
+            f"{', '.join(lacking)}\nlet its owner deploy once, or add them: "
+            + " ".join(
+                f'ALTER TABLE "{schema}".deployments ADD "{name}" {COLUMNS[name]};' for name in lacking
+            ),
             pytrace=False,
         )
 

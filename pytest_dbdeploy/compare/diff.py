@@ -67,7 +67,7 @@ _CHILDREN = {
     "policy": "policies",
     "statistics": "statistics",
 }
-_PARENTS = ("table", "foreign table", "view", "materialized view")
+PARENTS = ("table", "foreign table", "view", "materialized view")
 _ORDER = {kind: place for place, kind in enumerate(KINDS)}
 
 # An object that is made anew belongs to whoever makes it: on the sandbox somebody else than on the target.
@@ -116,7 +116,7 @@ def fold(changes: Sequence[Change]) -> tuple[Change, ...]:
     whole = {
         (change.change, change.object): change
         for change in changes
-        if change.kind in _PARENTS and change.change is not ChangeType.MODIFIED
+        if change.kind in PARENTS and change.change is not ChangeType.MODIFIED
     }
     parts: dict[_Key, dict[str, dict[str, Any]]] = {}
     kept: list[Change] = []
@@ -131,7 +131,7 @@ def fold(changes: Sequence[Change]) -> tuple[Change, ...]:
 
 
 def _with_parts(change: Change, parts: Mapping[str, Any] | None) -> Change:
-    if not parts or change.kind not in _PARENTS:
+    if not parts or change.kind not in PARENTS:
         return change
     before = None if change.before is None else {**change.before, **parts}
     after = None if change.after is None else {**change.after, **parts}
@@ -140,13 +140,17 @@ def _with_parts(change: Change, parts: Mapping[str, Any] | None) -> Change:
 
 def parent_of(change: Change) -> str | None:
     """The table or view that a column, constraint, index, ... belongs to; None for what stands alone."""
-    if change.kind not in _CHILDREN:
+    return owner_of(change.kind, change.object, change.before or change.after or {})
+
+
+def owner_of(kind: str, name: str, properties: Mapping[str, Any]) -> str | None:
+    """As ``parent_of``, of an object with its properties."""
+    if kind not in _CHILDREN:
         return None
-    properties = change.before or change.after or {}
     table = properties.get("table")  # indexes and statistics are named by their schema, not by their table
     if table is not None:
         return str(table)
-    return None if change.kind in ("index", "statistics") else parent_name(change.object)
+    return None if kind in ("index", "statistics") else parent_name(name)
 
 
 def _differ(one: object, two: object) -> bool:
@@ -320,7 +324,7 @@ def _unexplained(
             if rest:
                 surprises.append(_only(change, rest))
     made = {
-        change.object for change in surprises if change.change is ChangeType.ADDED and change.kind in _PARENTS
+        change.object for change in surprises if change.change is ChangeType.ADDED and change.kind in PARENTS
     }
 
     def whole_object(change: Change) -> bool:

@@ -35,6 +35,12 @@ def parent_name(name: str) -> str:
     return name[: last.start()].rstrip(".") if last else ""
 
 
+def first_name(name: str) -> str:
+    """``tenant_7.orders.id`` -> ``tenant_7``: the schema, quotes kept; empty where there is none."""
+    match = _PART.match(name.partition("(")[0])
+    return match[0] if match and name[match.end() : match.end() + 1] == "." else ""
+
+
 def quoted(part: str) -> str:
     """One part as PostgreSQL prints it. Reserved words are not known here: ``"order"`` stays bare."""
     return part if re.fullmatch(r"[a-z_][a-z0-9_$]*", part) else '"' + part.replace('"', '""') + '"'

@@ -5,18 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from ..errors import ConfigError, LaterError
+from ..errors import ConfigError
 from ..invocation import Action
 from ..model import Mode
 from ..options import COMPARE, ENV
 from ..secret import Secret, redactor
 from .models import Environment, EnvironmentSection
-from .problems import nearest
+from .problems import nearest, unknown
 from .reading import Configuration, KeyPath
 from .variables import Variables
 
 PROTECTED_NAMES = frozenset({"prod", "production", "live", "main"})
 _VARIABLE = re.compile(r"([A-Z][A-Z0-9_]*)_POSTGRES_URL")
+#: Headers whose values are ordinary words, which must not be masked wherever they stand.
+_HARMLESS = re.compile(
+    r"(?i)accept(-\w+)?|user-agent|host|origin|referer|content-type|cache-control|connection|pragma"
+)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
@@ -70,14 +74,48 @@ class Environments:
                 f"no database: neither the key database nor variable {variable_prefix(name)}_POSTGRES_URL is set",
                 f"Write database: postgresql://... there, or set {variable_prefix(name)}_POSTGRES_URL.",
             )
-        if environment.promote_from is not None:
-            path: KeyPath = ("environments", name, "promote_from")
-            raise LaterError(
-                f"{self.read.source(path)}: environments.{name}.promote_from: this version does not have promotion yet.",
-                hint="Remove the key: without it, what is deployed is what the migrations say.",
-            )
         self._check_database(environment.database.reveal(), environment.source, name)
         return environment
+
+    def promotion(self, environment: Environment) -> Environment | None:
+        """What ``promote_from`` names, its database's URL checked. ConfigError names the key of the chain that is wrong."""
+        seen = [environment.name]
+        name = environment.promote_from
+        while name is not None:
+            path: KeyPath = ("environments", seen[-1], "promote_from")
+            if name not in self.names:
+                message, hint = unknown("environment", name, self.names)
+                raise self.read.error(path, message, hint)
+            if name == seen[-1]:
+                raise self.read.error(
+                    path,
+                    "an environment cannot be promoted from itself",
+                    "Name the environment that comes before it, such as uat.",
+                )
+            if name in seen:
+                raise self.read.error(
+                    path,
+                    f"promotion goes in a circle: {' <- '.join([*seen, name])}",
+                    "One of them must be the first, without promote_from.",
+                )
+            seen.append(name)
+            section = self.sections.get(name)
+            name = section.promote_from if section else None
+        if environment.promote_from is None:
+            return None
+        return self._source_of(environment.name, environment.promote_from)
+
+    def _source_of(self, name: str, source: str) -> Environment:
+        found = self._make(source, checked=False)
+        if found is None:
+            variable = f"{variable_prefix(source)}_POSTGRES_URL"
+            raise self.read.error(
+                ("environments", name, "promote_from"),
+                f"environment {source} has no database: neither its key database nor variable {variable} is set",
+                f"Set {variable}: what was deployed to {source} is read from there.",
+            )
+        self._check_database(found.database.reveal(), found.source, source)
+        return found
 
     def side(self, text: str) -> tuple[str, Environment]:
         """One side of a comparison: label and environment; a URL is an environment of its own."""
@@ -140,10 +178,11 @@ class Environments:
         )
 
     def _register_headers(self, section: EnvironmentSection, name: str) -> None:
-        """Health headers that carry a credential, by their name or because they come from a variable."""
+        """Health headers that carry a credential: by their name, because they come from a variable, or by their length."""
         for header, value in section.health.headers.items():
             from_variable = ("environments", name, "health", "headers", header) in self.read.origins
-            if from_variable or re.search(r"(?i)auth|cookie|token|secret|key|password|bypass", header):
+            by_name = re.search(r"(?i)auth|cookie|token|secret|key|password|bypass", header)
+            if from_variable or by_name or (len(value) > 8 and not _HARMLESS.fullmatch(header)):
                 redactor.register(value)
 
     def _check_database(self, text: str, source: str, name: str | None) -> str:

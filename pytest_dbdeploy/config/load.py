@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import LaterError
@@ -33,6 +33,8 @@ from .models import (
 from .problems import Problem, config_error
 from .reading import Configuration, KeyPath, read_configuration
 
+BYPASS_HEADER = "x-vercel-protection-bypass"
+
 DEFAULT_POLICY: Mapping[str, Severity] = {"table-removed": Severity.BLOCK, "column-removed": Severity.BLOCK}
 
 # Sections that an action does not look at: a variable missing there does not matter.
@@ -46,8 +48,8 @@ _UNUSED: Mapping[Mode, frozenset[str]] = {
 class Settings:
     """Everything that an action needs to know. ``environment``: the target; None in a comparison.
 
-    ``file``: the file that was read. ``environments``: all whose database is known. ``compared``: label and environment of each
-    side of a comparison. ``policy``: with the environment's overrides. ``sources``: what -> where it came from, for the header.
+    ``file``: the file that was read. ``environments``: all whose database is known. ``promotion``: the one that ``promote_from`` names.
+    ``compared``: label and environment of each side of a comparison. ``policy``: with the environment's overrides. ``sources``: what -> where it came from, for the header.
     ``notes``: what was read otherwise than written, for the header.
     """
 
@@ -59,6 +61,7 @@ class Settings:
     approve: str | None
     environment: Environment | None
     environments: Mapping[str, Environment]
+    promotion: Environment | None
     compared: tuple[tuple[str, Environment], ...]
     migrations: Migrations
     sandbox: Sandbox
@@ -104,9 +107,15 @@ def load_settings(
         refuse_read_only(
             environment, action.mode, read.source(("environments", environment.name, "read_only"))
         )
+    deploys = action.mode in (Mode.DEPLOY, Mode.DRY_RUN)
+    # A rollback must go on whatever became of the environment before this one.
+    promotion = environments.promotion(environment) if environment is not None and deploys else None
     compared = _unique([environments.side(side) for side in action.compare])
-    _refuse_later(read, action.mode)
+    _refuse_later(read)
     _check_paths(read, rootdir, action.mode)
+    if environment is not None and action.mode is not Mode.COMPARE:
+        _check_vercel(read, environment)
+        environment = _with_bypass(environment, content.release.vercel.bypass)
     if content.release.git.remote and "://" in content.release.git.remote:
         redactor.register(content.release.git.remote)
     overrides = environment.policy if environment else {}
@@ -119,6 +128,7 @@ def load_settings(
         approve=approve,
         environment=environment,
         environments=environments.available(),
+        promotion=promotion,
         compared=compared,
         migrations=_migrations(content.migrations),
         sandbox=content.sandbox,
@@ -190,7 +200,7 @@ def _alerts(read: Configuration) -> AlertSettings:
 # -- checks ----------------------------------------------------------------------------------------------------
 
 
-def _refuse_later(read: Configuration, mode: Mode) -> None:
+def _refuse_later(read: Configuration) -> None:
     """Documented parts that this version does not have: never a silent no-op."""
     sandbox = read.content.sandbox
     later: list[tuple[KeyPath, bool, str]] = [
@@ -201,20 +211,43 @@ def _refuse_later(read: Configuration, mode: Mode) -> None:
         ),
         (("sandbox", "url"), sandbox.url is not None, "a sandbox on another server"),
         (("sandbox", "image"), sandbox.image is not None, "a sandbox in a container"),
-        (
-            ("release", "vercel", "project"),
-            read.content.release.vercel.project is not None and mode is not Mode.COMPARE,
-            "releases with Vercel",
-        ),
     ]
-    code_first = read.content.release.order != "database-first" and mode is not Mode.COMPARE
-    later.append((("release", "order"), code_first, "code before the database"))
     for path, wanted, what in later:
         if wanted:
             key = ".".join(str(part) for part in path)
             raise LaterError(
                 f"{read.source(path)}: {key}: this version does not have {what} yet.", hint=f"Remove {key}."
             )
+
+
+def _check_vercel(read: Configuration, environment: Environment) -> None:
+    """What a release with Vercel lacks; an environment whose code is not released needs nothing."""
+    vercel = read.content.release.vercel
+    if environment.branch is None:
+        return
+    if vercel.project is not None and not vercel.token:
+        raise read.error(
+            ("release", "vercel", "project"),
+            "a release with Vercel needs a token",
+            "Set VERCEL_TOKEN, or release.vercel.token: ${NAME_OF_A_VARIABLE}.",
+        )
+    if vercel.deploy_hook and vercel.project is None:
+        raise read.error(
+            ("release", "vercel", "deploy_hook"),
+            "needs release.vercel.project and a token too",
+            "A hook only starts a build; whether it succeeded is asked of the project.",
+        )
+
+
+def _with_bypass(environment: Environment, bypass: Secret | None) -> Environment:
+    """Health checks get through Vercel's deployment protection; a header that the file names itself goes before."""
+    if not bypass:
+        return environment
+    headers = environment.health.headers
+    if any(name.lower() == BYPASS_HEADER for name in headers):
+        return environment
+    health = environment.health.model_copy(update={"headers": {**headers, BYPASS_HEADER: bypass.reveal()}})
+    return replace(environment, health=health)
 
 
 def _check_paths(read: Configuration, rootdir: Path, mode: Mode) -> None:

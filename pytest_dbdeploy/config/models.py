@@ -51,12 +51,21 @@ class Health(Section):
     interval: Duration = 2.0
     stable_for: Duration = 0.0
 
+    @model_validator(mode="after")
+    def _stable_within_the_timeout(self) -> Self:
+        if self.stable_for >= self.timeout:
+            raise ValueError("must have a timeout that is longer than stable_for: it could never be healthy")
+        return self
+
 
 Policy = dict[str, Severity]
 
 
 class EnvironmentSection(Section):
-    """One environment. ``database`` left out: the variable ``<NAME>_POSTGRES_URL``; ``protected``: by its name."""
+    """One environment. ``database`` left out: the variable ``<NAME>_POSTGRES_URL``; ``protected``: by its name.
+
+    ``promote_from``: the environment to which everything must have been deployed before, and kept.
+    """
 
     database: SecretText | None = None
     app_url: HttpUrl | None = None
@@ -179,10 +188,16 @@ class Git(Section):
 
 
 class Vercel(Section):
+    """``target``: of the deployments to wait for. ``bypass``: the secret of the deployment protection, for health checks."""
+
     project: str | None = None
     team: str | None = None
     token: SecretText | None = None
     timeout: Duration = 600.0
+    target: Literal["production", "preview"] = "production"
+    deploy_hook: SecretUrl | None = None
+    bypass: SecretText | None = None
+    api: HttpUrl = "https://api.vercel.com"
 
 
 class Release(Section):

@@ -32,6 +32,9 @@ _FROM_VARIABLES: Mapping[tuple[str, ...], str] = {
     ("alerts", "webhook", "secret"): "ALERT_WEBHOOK_SECRET",
     ("alerts", "email", "to"): "ALERT_EMAIL",
     ("release", "vercel", "token"): "VERCEL_TOKEN",
+    ("release", "vercel", "deploy_hook"): "VERCEL_DEPLOY_HOOK",
+    ("release", "vercel", "bypass"): "VERCEL_AUTOMATION_BYPASS_SECRET",
+    ("release", "vercel", "api"): "VERCEL_API_URL",
 }
 
 

@@ -12,10 +12,10 @@ import getpass
 import json
 import socket
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql
@@ -47,12 +47,35 @@ class State(StrEnum):
 FINISHED = frozenset({State.KEPT, State.ROLLED_BACK, State.ABORTED})
 NOTHING_STANDS = frozenset({State.ROLLED_BACK, State.ABORTED})
 
+#: The columns of ``deployments``. Columns that are added to this list later must do without a value in older rows.
+COLUMNS: Mapping[str, LiteralString] = {
+    "id": "text primary key",
+    "environment": "text not null",
+    "state": "text not null",
+    "plan_hash": "text",
+    "fingerprint_before": "text",
+    "fingerprint_after": "text",
+    "migrations": "jsonb not null default '[]'",
+    "git_from": "text",
+    "git_to": "text",
+    "backup": "text",
+    "host": "text not null",
+    "user": "text not null",
+    "started": "timestamptz not null default clock_timestamp()",
+    "updated": "timestamptz not null default clock_timestamp()",
+    "finished": "timestamptz",
+    "position": "integer",
+    "objects_before": "jsonb",
+    "objects_after": "jsonb",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class DeploymentRow:
     """A row of ``deployments``. ``migrations``: list of {"name", "checksum"}; ``backup``: path on ``host``.
 
     ``position``: units that were committed, or begun outside a transaction: 0 means that nothing of it stands. None: not known.
+    ``finished``: when it was kept, rolled back or aborted; a rollback on request later changes ``updated`` only.
     """
 
     id: str
@@ -91,16 +114,25 @@ class StateTable:
         return bool(row and row[0])
 
     def create(self, conn: psycopg.Connection[Any]) -> None:
-        """Creates schema and table where missing. StateError names the privilege that lacks."""
+        """Creates schema, table and columns where missing. StateError names the privilege that lacks.
+
+        What is there is only looked at: CREATE ... IF NOT EXISTS asks for a privilege even when there is nothing to create.
+        """
         try:
             with conn.transaction():
                 if not _schema_exists(conn, self.schema):
                     conn.execute(
                         sql.SQL("create schema if not exists {}").format(sql.Identifier(self.schema))
                     )
-                conn.execute(_TABLE.format(self.table))
-                if not self._has_position(conn):
-                    conn.execute(sql.SQL("alter table {} add position integer").format(self.table))
+                columns = self._columns(conn)
+                if not columns:
+                    listed = sql.SQL(", ").join(_definition(name) for name in COLUMNS)
+                    conn.execute(sql.SQL("create table if not exists {} ({})").format(self.table, listed))
+                    return
+                for name in COLUMNS:
+                    if name not in columns:  # a table of an earlier version
+                        add = sql.SQL("alter table {} add column if not exists {}")
+                        conn.execute(add.format(self.table, _definition(name)))
         except psycopg.Error as error:
             raise StateError(
                 f"the deployment's state cannot be written to schema {self.schema} of the target: {_message(error)}",
@@ -108,13 +140,14 @@ class StateTable:
                 "(state.schema in dbdeploy.yaml names it)",
             ) from None
 
-    def _has_position(self, conn: psycopg.Connection[Any]) -> bool:
-        """A table of an earlier version has no such column."""
-        found = conn.execute(
-            "select from pg_attribute where attrelid = to_regclass(format('%%I.deployments', %s::text)) and attname = 'position'",
+    def _columns(self, conn: psycopg.Connection[Any]) -> frozenset[str]:
+        """Of the table as it is there; a table of an earlier version lacks some."""
+        rows = conn.execute(
+            "select attname::text from pg_attribute where attrelid = to_regclass(format('%%I.deployments', %s::text)) "
+            "and attnum > 0 and not attisdropped",
             [self.schema],
-        )
-        return found.fetchone() is not None
+        ).fetchall()
+        return frozenset(name for (name,) in rows)
 
     def insert(
         self, conn: psycopg.Connection[Any], deployment_id: str, environment: str, **values: Any
@@ -128,7 +161,8 @@ class StateTable:
             "position": 0,
             **values,
         }
-        columns["migrations"] = json.dumps(columns.get("migrations", []))
+        columns["migrations"] = columns.get("migrations", [])
+        columns = {name: _sent(value) for name, value in columns.items()}
         statement = sql.SQL("insert into {} ({}) values ({})").format(
             self.table,
             sql.SQL(", ").join(map(sql.Identifier, columns)),
@@ -142,10 +176,11 @@ class StateTable:
         assignments: list[sql.Composable] = [sql.SQL("state = %s"), sql.SQL("updated = now()")]
         parameters: list[Any] = [state]
         if state in FINISHED:
-            assignments.append(sql.SQL("finished = now()"))
+            # The first end counts: what is rolled back on request was deployed in the time that it took then.
+            assignments.append(sql.SQL("finished = coalesce(finished, now())"))
         for column, value in values.items():
             assignments.append(sql.SQL("{} = %s").format(sql.Identifier(column)))
-            parameters.append(value)
+            parameters.append(_sent(value))
         statement = sql.SQL("update {} set {} where id = %s").format(
             self.table, sql.SQL(", ").join(assignments)
         )
@@ -179,6 +214,27 @@ class StateTable:
         rows = self._select(conn, where, [environment])
         return rows[0] if rows else None
 
+    def last_kept(self, conn: psycopg.Connection[Any]) -> DeploymentRow | None:
+        """The newest deployment to this database that was kept, whatever its environment was called."""
+        rows = self._select(conn, sql.SQL("where state = 'kept' order by started desc, id desc limit 1"), [])
+        return rows[0] if rows else None
+
+    def of_environment(self, conn: psycopg.Connection[Any], environment: str) -> list[DeploymentRow]:
+        """Every deployment to the environment, oldest first. A copy of another database brings that one's rows, too."""
+        return self._select(conn, sql.SQL("where environment = %s order by started, id"), [environment])
+
+    def objects(
+        self, conn: psycopg.Connection[Any], deployment_id: str
+    ) -> tuple[Mapping[str, str] | None, Mapping[str, str] | None]:
+        """What ``compare.parts`` made of the schema before and after the deployment; None where its row does not say."""
+        if not self._columns(conn) >= {"objects_before", "objects_after"}:
+            return None, None
+        row = conn.execute(
+            sql.SQL("select objects_before, objects_after from {} where id = %s").format(self.table),
+            [deployment_id],
+        ).fetchone()
+        return (row[0], row[1]) if row else (None, None)
+
     def later_than(self, conn: psycopg.Connection[Any], row: DeploymentRow) -> list[DeploymentRow]:
         """Deployments after ``row`` that still stand on the target, newest first."""
         return self._select(
@@ -199,12 +255,16 @@ class StateTable:
     def _select(
         self, conn: psycopg.Connection[Any], where: sql.Composable, parameters: Sequence[Any]
     ) -> list[DeploymentRow]:
-        if not self.exists(conn):
+        columns = self._columns(conn)
+        if not columns:
             return []
-        statement = sql.SQL(
-            'select id, environment, state, plan_hash, fingerprint_before, fingerprint_after, migrations, git_from, git_to, backup, host, "user", '
-            "started, updated, finished, {} from {} {}"
-        ).format(sql.SQL("position" if self._has_position(conn) else "null as position"), self.table, where)
+        wanted = [
+            sql.Identifier(field.name)
+            if field.name in columns
+            else sql.SQL("null as {}").format(sql.Identifier(field.name))
+            for field in fields(DeploymentRow)
+        ]
+        statement = sql.SQL("select {} from {} {}").format(sql.SQL(", ").join(wanted), self.table, where)
         with conn.cursor(row_factory=dict_row) as cursor:
             return [
                 DeploymentRow(**{**row, "state": State(row["state"])})
@@ -341,25 +401,10 @@ def _user() -> str:
         return "unknown"
 
 
-_TABLE = sql.SQL(
-    """
-    create table if not exists {} (
-        id text primary key,
-        environment text not null,
-        state text not null,
-        plan_hash text,
-        fingerprint_before text,
-        fingerprint_after text,
-        migrations jsonb not null default '[]',
-        git_from text,
-        git_to text,
-        backup text,
-        host text not null,
-        "user" text not null,
-        started timestamptz not null default clock_timestamp(),
-        updated timestamptz not null default clock_timestamp(),
-        finished timestamptz,
-        position integer
-    )
-    """
-)
+def _sent(value: Any) -> Any:
+    """As a parameter: what is a list or a mapping goes into a column of type jsonb."""
+    return json.dumps(value) if isinstance(value, (list, Mapping)) else value
+
+
+def _definition(column: str) -> sql.Composed:
+    return sql.SQL("{} {}").format(sql.Identifier(column), sql.SQL(COLUMNS[column]))

@@ -11,6 +11,7 @@ from typing import Any
 from ..actions.restore_touched import Touched
 from ..compare.snapshot import Snapshot
 from ..errors import StateError
+from ..health import HealthCheck
 from ..reports.artifacts import JOURNAL, Artifacts
 
 STATE_FILE = "rollback-state.json"
@@ -76,6 +77,15 @@ def release_of(artifacts: Artifacts) -> tuple[Mapping[str, Any], bool]:
         state = json.loads(artifacts.path(STATE_FILE).read_text())
         return state["release"], state["databaseBackup"] is not None
     except (OSError, ValueError, KeyError) as error:
+        raise _unreadable(artifacts, error) from None
+
+
+def health_of(artifacts: Artifacts) -> HealthCheck | None:
+    """How the application was before; None when nobody asked it. StateError when the file is not there."""
+    try:
+        found = json.loads(artifacts.path(STATE_FILE).read_text()).get("health")
+        return HealthCheck.from_json(found) if found else None
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise _unreadable(artifacts, error) from None
 
 

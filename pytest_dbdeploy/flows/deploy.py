@@ -29,16 +29,18 @@ from ..model import (
     Severity,
     Verdict,
 )
-from ..plan import make_plan, plan_hash, read_history
-from ..releasers import git
+from ..plan import Planned, covered, make_plan, plan_hash, read_history
+from ..releasers.git import read_state
 from ..reports import terminal
 from ..rules import RULES, severity_of
 from ..steps import Steps
-from . import before
+from . import approval, before
 from .base import Close, Go, Ledger, Skip
 from .code import CodeRelease
+from .drift import DriftSearch
 from .ending import PHASES, EndingFlow
 from .look_around import look_around
+from .promoting import Checked, check_promotion
 from .rehearsing import Rehearsed, SandboxWork
 from .target_work import Rehearsal, TargetWork
 from .workspace import count, error_text
@@ -55,6 +57,7 @@ class DeployFlow(EndingFlow):
         self.health_after: HealthCheck | None = None
         self.verification: Verification | None = None
         self.sandbox_work: SandboxWork | None = None
+        self.promotion: Checked | None = None
         self._preflight_checks: dict[str, Any] | None = None
 
     # -- start ---------------------------------------------------------------------------------------------------
@@ -78,6 +81,7 @@ class DeployFlow(EndingFlow):
         self.record.notes += plan.notes
         if self.environment.app_url:
             self.health = check_health(self.environment.app_url, self.environment.health, patient=False)
+            self.record.health["before"] = self.health
 
     def _plan(self) -> Plan:
         target_error = None
@@ -90,11 +94,12 @@ class DeployFlow(EndingFlow):
         except DbDeployError as error:
             target_error = error_text(error)
         try:
-            return self._read_plan(target_error)
+            self.planned = self._read_plan(target_error)
+            return self.planned.plan
         except LayoutError as error:
             raise ConfigError(error.message, hint=error.hint) from None
 
-    def _read_plan(self, target_error: str | None) -> Plan:
+    def _read_plan(self, target_error: str | None) -> Planned:
         return make_plan(
             self.settings,
             mode=self.mode,
@@ -105,16 +110,15 @@ class DeployFlow(EndingFlow):
             git=self._git_state(),
             policy={name: severity_of(name, self.settings.policy) for name in RULES},
             app_url=self.environment.app_url,
-        ).plan
+        )
 
     def _git_state(self) -> GitState | None:
-        state = git.read_state(self.settings.rootdir, self.record.notes.append)
+        state = read_state(self.settings.rootdir, self.record.notes.append)
+        self.code = CodeRelease.planned(self.workspace, self.environment, self.adapters.releasers)
         branch = self.environment.branch
-        if branch is None:
+        if self.code is None or branch is None or state is None:
             return state
-        self.code = CodeRelease(self.settings.rootdir, branch, state, self.settings.release.git)
-        stands = self.code.prepared.old if self.code.prepared else None
-        return replace(state, target_branch=branch, target_commit=stands) if state else None
+        return replace(state, target_branch=branch, target_commit=self.code.old)
 
     def _set_plan(self, plan: Plan) -> None:
         self.plan = self.record.plan = plan
@@ -134,21 +138,24 @@ class DeployFlow(EndingFlow):
     def collected(self, ledger: Ledger) -> None:
         gates = [Gate(g.nodeid, g.phase, g.severity) for g in ledger.gates]
         plan = self.plan
-        plan = replace(plan, hash=plan_hash(plan, gates, self.settings.rollback.strategies))
+        covers = covered(plan, gates, self.settings)
+        plan = replace(plan, covers=covers, hash=plan_hash(covers))
         self._set_plan(plan)
-        if self.environment.protected and self.mode is Mode.DEPLOY and plan.target_error is None:
+        asked = self.environment.protected or self.settings.approve
+        if asked and self.mode is Mode.DEPLOY and plan.target_error is None:
             self._check_approval()
 
     def _check_approval(self) -> None:
         plan, given = self.plan, self.settings.approve
-        if given and len(given) >= 8 and plan.hash.startswith(given.lower()):
+        if approval.fits(plan, given):
             return
-        why = "needs an approval" if not given else f"was given an approval for another plan ({given[:12]})"
+        why = f"was given an approval for another plan ({given[:12]})" if given else "needs an approval"
+        changed = approval.what_changed(plan, given, self.settings.artifacts) if given else []
         self.record.decision = Decision(Verdict.INCOMPLETE, (Reason("approval-missing", f"the plan {why}"),))
         self._end(Outcome.ABORTED, ExitStatus.USAGE_ERROR)
-        raise ConfigError(
-            f"environment {plan.environment} is protected and {why}; nothing was touched\n\n{terminal.plan_text(plan)}"
-        )
+        protected = "is protected and " if self.environment.protected else ""
+        head = f"environment {plan.environment} {protected}{why}; nothing was touched"
+        raise ConfigError("\n".join([head, *changed, "", terminal.plan_text(plan)]))
 
     # -- boundaries ----------------------------------------------------------------------------------------------
 
@@ -156,8 +163,7 @@ class DeployFlow(EndingFlow):
         try:
             match phase:
                 case Phase.PREFLIGHT:
-                    if self.url is not None and self.plan.target is not None and not self.plan.empty:
-                        self.sandbox_work = SandboxWork(self.workspace, self.layout, self.plan, self.url)
+                    self._look_before()
                     return Go(self._context({}))
                 case Phase.SANDBOX:
                     return self._before_sandbox(ledger)
@@ -170,6 +176,28 @@ class DeployFlow(EndingFlow):
         except Exception as error:  # whatever it is, the target must be left whole, and no traceback shown
             self.workspace.log.exception(LogPhase.DEPLOY, "internal error", error)
             return self._stop(error, status=ExitStatus.INTERNAL_ERROR)
+
+    def _look_before(self) -> None:
+        """What differs from the last deployment, which may need the sandbox; and where this one comes from."""
+        if self.url is None or self.planned.schema is None or self.plan.target is None:
+            return
+        work = SandboxWork(self.workspace, self.layout, self.plan, self.url)
+        drift = DriftSearch(self.workspace, self.layout, self.url, work.opened).run(
+            self.planned.kept, self.planned.schema, self.plan.target.extensions
+        )
+        self.record.notes += drift.notes
+        if drift.facts:
+            self._set_plan(replace(self.plan, drift=drift.facts))
+            work.plan = self.plan
+        source = self.settings.promotion
+        if source is not None and not self.plan.empty:
+            self.promotion = check_promotion(self.workspace, source, self.plan, self.planned.schema)
+            if self.promotion.proof and not self.promotion.problems:
+                self.record.notes.append(
+                    f"promoted from {source.name}, where it was deployed and kept: {', '.join(self.promotion.proof)}"
+                )
+        if not self.plan.empty:
+            self.sandbox_work = work
 
     def _before_sandbox(self, ledger: Ledger) -> Go | Close | Skip:
         refusal = self._refusal(ledger, ended=(Phase.PREFLIGHT,), to_come=(Phase.SANDBOX, Phase.POSTDEPLOY))
@@ -223,8 +251,12 @@ class DeployFlow(EndingFlow):
 
     def _deploy(self) -> None:
         assert self.url is not None
-        release = self.code.as_json() if self.code else {}
-        self.work = work = TargetWork(self.workspace, self.layout, self.plan, self.url, release)
+        code = self.code
+        if code is not None:
+            code.look_again()
+        self.work = work = TargetWork(
+            self.workspace, self.layout, self.plan, self.url, code.as_json() if code else {}
+        )
         work.open()
         self.held = work.held
         work.insert_row()
@@ -242,11 +274,14 @@ class DeployFlow(EndingFlow):
                 (found.before, found.after),
             )
             work.back_up(rehearsal)
+            if code is not None and code.first:
+                work.let_code_go_first()
+                code.release()
             work.apply(rehearsal)
         else:
             work.leave_database()
-        if self.code is not None:
-            self.code.push(self.workspace)
+        if code is not None and not code.begun:
+            code.release()
 
     def _after_context(self) -> dict[str, Any]:
         assert self.work is not None and self.url is not None
@@ -262,6 +297,7 @@ class DeployFlow(EndingFlow):
                 self.health_after = check_health(
                     self.environment.app_url, self.environment.health, patient=self.health.healthy, step=step
                 )
+                self.record.health["after"] = self.health_after
             step.done(
                 f"{count(len(changes), 'rehearsed change')}, {len(self.verification.missing)} missing on the target"
             )
@@ -324,6 +360,11 @@ class DeployFlow(EndingFlow):
                 for f in self._preflight_checks["history"]
                 if f.acknowledged or f.severity is Severity.WARN
             ]
+            kept = self.planned.kept
+            source = self.settings.promotion
+            self._preflight_checks["promote_from"] = source.name if source and not self.plan.empty else None
+            self._preflight_checks["promotion"] = self.promotion
+            self._preflight_checks["kept"] = kept.row.id if kept and kept.row.fingerprint_after else None
             self._preflight_checks["hub_needed"] = self.sandbox_work is not None
             self._preflight_checks["hub_error"] = self.sandbox_work and self.sandbox_work.reach_hub()
         return {
@@ -332,6 +373,7 @@ class DeployFlow(EndingFlow):
             "if_restore_loses_writes": self.settings.rollback.if_restore_loses_writes,
             "health_after": self.health_after,
             "release_error": self.code.error if self.code else None,
+            "release_reverted": self.code.reverted if self.code else None,
         }
 
     def _way_back_checks(self, found: Rehearsed) -> dict[str, Any]:

@@ -10,19 +10,18 @@ import psycopg
 
 from .. import journal
 from ..adapters import Adapters
-from ..compare.snapshot import read_snapshot
 from ..config.load import Settings
 from ..db.state import FINISHED, NOTHING_STANDS, DeploymentRow, State, StateTable, end_leftovers
 from ..db.url import DatabaseUrl
 from ..errors import ConfigError, DbDeployError, LockError, StateError
 from ..model import Decision, ExitStatus, Level, LogPhase, Outcome, Phase, Reason, Verdict
-from ..plan import fingerprint, read_history
+from ..plan import read_schema
 from ..reports.artifacts import Artifacts
 from ..steps import Steps
 from ..undo import store
 from . import before, undoing
 from .base import Close, Ledger
-from .code import put_code_back
+from .code import CODE_FIRST, CodeRelease
 from .common import CommonFlow
 from .held_lock import HeldLock
 from .restoring import Restored
@@ -116,8 +115,8 @@ class EarlierFlow(CommonFlow):
         assert self.url is not None
         with self.workspace.connect(self.url, "verify", read_only=True) as conn:
             row = self.table.find(conn, self.id)
-            snapshot = read_snapshot(conn, exclude_schemas=self.settings.state.own_schemas)
-            return row.state if row else None, fingerprint(snapshot, read_history(conn, self.layout))
+            found = read_schema(conn, self.layout, self.settings.state.own_schemas)
+            return row.state if row else None, found.fingerprint
 
     def _refuse_older(self, conn: psycopg.Connection[Any]) -> None:
         """A restore would undo the deployments after it too, those to another environment on the same database as well."""
@@ -130,20 +129,22 @@ class EarlierFlow(CommonFlow):
             )
 
     def _put_back(self) -> Restored:
-        """Restores what the deployment changed; nothing to do when it never got as far as applying."""
+        """Restores what the deployment changed; nothing to do when it never got as far as applying. The code in reverse order."""
         assert self.url is not None and self.row is not None
-        if self.row.state is State.STARTED or self.row.position == 0:
-            return self._nothing_stands(
-                State.ABORTED if self.row.state is State.STARTED else State.ROLLED_BACK
-            )
+        if self.row.state is State.STARTED:
+            return self._nothing_stands(State.ABORTED)
+        if self.row.position == 0:
+            self._put_code_back(self._code_that_went_first())
+            return self._nothing_stands(State.ROLLED_BACK)
         release, database = self._release()
+        code_last = release.get("order") == CODE_FIRST
+        self.touched = True
         if not database:
-            put_code_back(self.workspace, release)
+            self._put_code_back(release)
             self._set_state(State.ROLLED_BACK)
             self.record.rollback.verified = True
             return Restored()
         load = partial(before.load, self.earlier)
-        self.touched = True
         self._set_state(State.ROLLING_BACK)
         restored = undoing.put_back(
             self.workspace,
@@ -152,10 +153,33 @@ class EarlierFlow(CommonFlow):
             self.layout,
             load,
             lose_writes=self.settings.rollback.if_restore_loses_writes == "discard",
-            first=lambda: put_code_back(self.workspace, release),
+            first=lambda: None if code_last else self._put_code_back(release),
+            code_left=code_last,
         )
+        if code_last:
+            self._put_code_back(release)
         self._set_state(State.ROLLED_BACK)
         return restored
+
+    def _code(self, release: Mapping[str, Any]) -> CodeRelease:
+        return CodeRelease.recorded(self.workspace, self.environment, release, self.adapters.releasers)
+
+    def _put_code_back(self, release: Mapping[str, Any]) -> None:
+        if release:
+            self.touched = True
+            self._code(release).put_back(whole=True)
+
+    def _code_that_went_first(self) -> Mapping[str, Any]:
+        """Of a deployment that left nothing in the database, or whose database is back already."""
+        assert self.row is not None
+        try:
+            release, database = before.release_of(self.earlier)
+        except StateError:
+            # Without artifacts nobody knows of any code; there is none unless it goes first.
+            if self.environment.branch is not None and self.settings.release.order == CODE_FIRST:
+                raise
+            return {}
+        return release if release.get("order") == CODE_FIRST or not database else {}
 
     def _nothing_stands(self, state: State) -> Restored:
         """Nothing of it was ever committed, its row says so: without any artifact, and whatever others did meanwhile."""
@@ -225,7 +249,7 @@ class EarlierFlow(CommonFlow):
             Outcome.DEPLOYED: "migrated, verified and kept",
             Outcome.NOTHING_TO_DEPLOY: "as that deployment left it; nothing was done",
         }.get(outcome) or self._how_it_was_left()
-        self.record.what_stands_where = [f"target   {where}: {text}"]
+        self.record.what_stands_where = [f"target   {where}: {text}", *self.record.code_lines]
         self.workspace.finish(outcome, status)
 
     def _how_it_was_left(self) -> str:

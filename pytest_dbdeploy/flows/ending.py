@@ -18,7 +18,7 @@ from ..model import Decision, ExitStatus, Level, LogPhase, Outcome, Phase, Plan,
 from ..steps import Steps
 from . import undoing
 from .base import Close, Ledger
-from .code import CodeRelease, put_code_back
+from .code import CodeRelease
 from .common import CommonFlow
 from .rehearsing import Rehearsed
 from .target_work import Stage, TargetWork
@@ -93,32 +93,28 @@ class EndingFlow(CommonFlow):
         """Ends early: the target is untouched, or is put back. ``status`` is the exit status if that succeeds; None: by what was done."""
         interrupted = status is ExitStatus.INTERRUPTED
         work = self.work
-        if work is None or work.stage <= Stage.ROW:
-            if work is not None and work.stage is Stage.ROW:
+        code_there = self.code is not None and bool(self.code.begun)
+        if work is None or (work.stage <= Stage.CODE and not code_there):
+            if work is not None and work.stage > Stage.UNTOUCHED:
                 self._set_state_or_note(State.ABORTED)
             self._end(Outcome.INTERRUPTED if interrupted else Outcome.ABORTED, status or ExitStatus.ABORTED)
             return
         self._roll_back(why, status)
 
     def _roll_back(self, why: str, status: ExitStatus | None = None) -> None:
-        """Puts the target back: a plain ROLLBACK has done it already, or the restore does it."""
+        """Puts the target back: a plain ROLLBACK has done it already, or the restore does it. The code in reverse order."""
         assert self.work is not None
-        work, rollback = self.work, self.record.rollback
+        work = self.work
         outcome = Outcome.INTERRUPTED if status is ExitStatus.INTERRUPTED else Outcome.ROLLED_BACK
         self.steps.message(LogPhase.ROLLBACK, Level.WARN, f"rolling back: {why.splitlines()[0]}")
         with critical.section(final=True):
             try:
                 self.go_on()
                 work.regain()
-                if self.rehearsed is None:  # only code was deployed
-                    self._put_code_back()
-                    rollback.performed, rollback.verified = True, work.as_planned()
-                    if not rollback.verified:
-                        raise DbDeployError(
-                            "the code was put back, but meanwhile somebody changed the target's schema"
-                        )
+                if self.rehearsed is None or work.stage is Stage.CODE:
+                    self._put_only_code_back(work)
                 elif work.stage is Stage.APPLYING and work.unchanged():
-                    rollback.strategy, rollback.performed, rollback.verified = "rollback", True, True
+                    self._nothing_was_applied()
                 else:
                     self._restore(work)
                 work.stage = Stage.ENDED
@@ -128,16 +124,41 @@ class EndingFlow(CommonFlow):
                 return
             self._end(outcome, status or ExitStatus.ROLLED_BACK)
 
-    def _restore(self, work: TargetWork) -> None:
-        if work.before is None or self.url is None:
-            raise DbDeployError("there is no backup to restore from")
+    def _put_only_code_back(self, work: TargetWork) -> None:
+        """The database was not touched."""
+        self._refuse_without_auto()
+        self._put_code_back()
+        rollback = self.record.rollback
+        rollback.performed, rollback.verified = True, work.as_planned()
+        if rollback.verified:
+            return
+        if work.stage is not Stage.CODE:
+            raise DbDeployError("the code was put back, but meanwhile somebody changed the target's schema")
+        rollback.verified = True  # its row says that nothing of ours was begun there
+        self.record.notes.append("somebody else changed the target's schema or migration history meanwhile")
+
+    def _nothing_was_applied(self) -> None:
+        """A plain ROLLBACK has put the database back already."""
+        if self.code is not None and self.code.begun:
+            self._refuse_without_auto()
+        rollback = self.record.rollback
+        rollback.strategy, rollback.performed, rollback.verified = "rollback", True, True
+        self._put_code_back()
+
+    def _refuse_without_auto(self) -> None:
         if not self.settings.rollback.auto:
             raise DbDeployError(
                 "rollback.auto is false, so nothing was put back",
                 hint=f"to roll back: pytest --dbdeploy-rollback={self.workspace.id}",
             )
+
+    def _restore(self, work: TargetWork) -> None:
+        if work.before is None or self.url is None:
+            raise DbDeployError("there is no backup to restore from")
+        self._refuse_without_auto()
         work.set_state(State.ROLLING_BACK)
         before = work.before
+        code_last = self.code is not None and self.code.first
         undoing.put_back(
             self.workspace,
             self.url,
@@ -145,8 +166,10 @@ class EndingFlow(CommonFlow):
             self.layout,
             lambda: before,
             lose_writes=self.settings.rollback.if_restore_loses_writes == "discard",
-            first=self._put_code_back,
+            first=(lambda: None) if code_last else self._put_code_back,
+            code_left=code_last,
         )
+        self._put_code_back()
 
     def _rollback_failed(self, error: Exception) -> None:
         self.workspace.log.exception(LogPhase.ROLLBACK, "the rollback did not succeed", error)
@@ -204,18 +227,19 @@ class EndingFlow(CommonFlow):
             Outcome.ROLLBACK_FAILED: "NOT as it was: look at the reasons below before anything else",
         }
         rolled_back = self.record.rollback.performed and self.record.rollback.verified
-        lines = [
-            f"target   {where}: {texts.get(outcome) or ('as it was, verified' if rolled_back else 'untouched')}"
-        ]
+        untouched = self.work is None or self.work.stage <= Stage.CODE
+        text = "as it was, verified" if rolled_back else "untouched"
+        if outcome in texts and not (outcome is Outcome.ROLLBACK_FAILED and (rolled_back or untouched)):
+            text = texts[outcome]
+        lines = [f"target   {where}: {text}", *self.record.code_lines]
         if self.record.backup:
             lines.append(f"backup   {self.record.backup.path}")
         return lines
 
     def _put_code_back(self) -> None:
-        """First the code and then the database: new code does not run on the old schema."""
-        if self.code is not None and self.code.pushed:
-            put_code_back(self.workspace, self.code.as_json())
-            self.code.pushed = False
+        """Before the database, unless it came before it: what was done last is undone first."""
+        if self.code is not None:
+            self.code.put_back()
 
 
 def _brief(decision: Decision) -> str:

@@ -57,6 +57,7 @@ def judge_rehearsal(
         parents=parents(before.objects.get("table", {})),
         made_again=frozenset(again.get("table", ())),
         history=_history(plan),
+        drift=plan.drift,
     )
     columns = columns_made_again(
         again.get("column", ()), before.objects.get("column", {}), after.objects.get("column", {})
@@ -124,8 +125,8 @@ def _waiting(evidence: Sequence[StatementEvidence], facts: Facts) -> list[str]:
 
 
 def judge_history(workspace: Workspace, plan: Plan) -> tuple[Finding, ...]:
-    """What rules find in the migration history, before anything is rehearsed."""
-    seen = Seen(facts=Facts(history=_history(plan)))
+    """What rules find in the migration history and in the schema that it left, before anything is rehearsed."""
+    seen = Seen(facts=Facts(history=_history(plan), drift=plan.drift))
     files = texts_of_files(workspace, plan)
     return findings_of(seen, plan.policy, workspace.settings.acknowledge, files=files).findings
 

@@ -88,7 +88,7 @@ class SandboxWork:
         counts = {
             name: self._counts(url) for name, url in (("before", copied.before), ("after", copied.after))
         }
-        undo = UndoRehearsal(self.workspace, self.layout, self.plan, self.target, self._opened()).run(
+        undo = UndoRehearsal(self.workspace, self.layout, self.plan, self.target, self.opened()).run(
             copied, rehearsal, before, after
         )
         if undo.proof is not None:
@@ -138,7 +138,7 @@ class SandboxWork:
         assert self.plan.target is not None
         workspace = self.workspace
         with workspace.steps.step("clone", "clone", PHASE, testcase=True) as step:
-            sandbox = self._opened()
+            sandbox = self.opened()
             if self.settings.keep_sandbox:
                 self._keep = True
                 url, folder = sandbox.admin_url, sandbox.server.folder
@@ -162,7 +162,8 @@ class SandboxWork:
             step.done(f"{made.bytes / 1e6:.1f} MB from {self.target.label}", seconds=made.seconds)
             return made
 
-    def _opened(self) -> embedded.EmbeddedSandbox:
+    def opened(self) -> embedded.EmbeddedSandbox:
+        """The sandbox, started when it is first asked for."""
         if self.sandbox is None:
             assert self.plan.target is not None
             facts = self.plan.target
@@ -245,7 +246,7 @@ class SandboxWork:
         names = [migration.name for migration in self.plan.migrations]
         return rehearse_way_back(
             self.workspace,
-            self._opened(),
+            self.opened(),
             copied,
             (before, after),
             rows,
@@ -272,4 +273,4 @@ class SandboxWork:
 
     def _open_hub(self, databases: Mapping[str, DatabaseUrl], *, tables: bool) -> Hub:
         timeout = self.settings.timeouts.connect
-        return open_hub(self._opened(), databases, tables=tables, connect_timeout=timeout)
+        return open_hub(self.opened(), databases, tables=tables, connect_timeout=timeout)

@@ -9,14 +9,14 @@ from ..compare.diff import diff, verify
 from ..compare.snapshot import read_snapshot
 from ..db.state import FINISHED, State
 from ..decision import decide
-from ..errors import LockError
-from ..health import HealthCheck, check_health
-from ..model import ExitStatus, Mode, Outcome, Phase, Verdict
-from ..plan import make_plan, read_history
+from ..errors import DbDeployError, LockError
+from ..health import check_health
+from ..model import Decision, ExitStatus, Level, LogPhase, Mode, Outcome, Phase, Reason, Verdict
+from ..plan import make_plan, read_history, read_schema
 from . import before as kept
 from .base import Close, Go, Ledger
-from .code import push_what_is_left
 from .earlier import EarlierFlow
+from .workspace import error_text
 
 
 class ResumeFlow(EarlierFlow):
@@ -36,7 +36,7 @@ class ResumeFlow(EarlierFlow):
         with critical.section(final=True):
             try:
                 self._lock()
-                if self.row.state is State.APPLIED:
+                if self.row.state is State.APPLIED and self._released():
                     return Go(self._context())
                 self._put_back()
             except LockError as error:
@@ -44,13 +44,26 @@ class ResumeFlow(EarlierFlow):
             except Exception as error:  # noqa: BLE001 - status 12 must be reached, whatever happened
                 return self._fail(error)
         self._end(Outcome.ROLLED_BACK, ExitStatus.ROLLED_BACK)
-        return Close("the apply was not complete: rolled back", not_applicable=True)
+        return Close("the deployment was not complete: rolled back", not_applicable=True)
+
+    def _released(self) -> bool:
+        """Releases what is left of the code. False when that cannot be done: then everything is put back, as in the first session."""
+        release, _ = kept.release_of(self.earlier)
+        if not release:
+            return True
+        try:
+            self._code(release).release()
+        except DbDeployError as error:
+            text = error_text(error)
+            self.workspace.say(LogPhase.DEPLOY, Level.ERROR, text)
+            self.record.decision = Decision(Verdict.ABORT, (Reason("action-failed", text),))
+            return False
+        return True
 
     def _context(self) -> dict[str, Any]:
         assert self.url is not None
         assert self.row is not None
-        release, database = kept.release_of(self.earlier)
-        push_what_is_left(self.workspace, release)
+        _, database = kept.release_of(self.earlier)
         with self.workspace.connect(self.url, "verify", read_only=True) as conn:
             now = read_snapshot(conn, exclude_schemas=self.settings.state.own_schemas)
             deployed = {
@@ -65,9 +78,12 @@ class ResumeFlow(EarlierFlow):
         else:
             rows, rehearsed = {}, kept.RehearsedSnapshots(now, now, ())
             verification = verify(now, now, now, now)
-        health = None
-        if self.environment.app_url:
-            health = check_health(self.environment.app_url, self.environment.health, patient=True)
+        health, before_health = None, kept.health_of(self.earlier)
+        if self.environment.app_url and before_health:
+            health = check_health(
+                self.environment.app_url, self.environment.health, patient=before_health.healthy
+            )
+            self.record.health.update(before=before_health, after=health)
         plan = make_plan(
             self.settings,
             mode=Mode.RESUME,
@@ -89,7 +105,7 @@ class ResumeFlow(EarlierFlow):
                 "history_pending": pending,
                 "rows_before": rows,
                 "expected_empty": list(rehearsed.emptied),
-                "health": HealthCheck(True, "not known", 0.0) if health else None,
+                "health": before_health,
                 "health_after": health,
             },
         }
@@ -103,10 +119,19 @@ class ResumeFlow(EarlierFlow):
             try:
                 self.go_on()
                 if decision.verdict is Verdict.DEPLOY:
-                    self._set_state(State.KEPT)
+                    self._keep()
                     self._end(Outcome.DEPLOYED, ExitStatus.OK)
                 else:
                     self._put_back()
                     self._end(Outcome.ROLLED_BACK, ExitStatus.ROLLED_BACK)
             except Exception as error:  # noqa: BLE001 - status 12 must be reached, whatever happened
                 self._fail(error)
+
+    def _keep(self) -> None:
+        """The row says what the deployment left, as that of one that was not interrupted does."""
+        assert self.url is not None
+        with self.workspace.connect(self.url, "verify", read_only=True) as conn:
+            after = read_schema(conn, self.layout, self.settings.state.own_schemas)
+        with self.workspace.connect(self.url, "state", autocommit=True) as conn:
+            self.table.create(conn)  # that of an earlier version lacks columns
+        self._set_state(State.KEPT, fingerprint_after=after.fingerprint, objects_after=after.parts)

@@ -15,7 +15,7 @@ import psycopg
 from .. import critical
 from ..actions.dump import dump, verify
 from ..compare.rows import count_rows, user_tables
-from ..compare.snapshot import Snapshot, read_snapshot
+from ..compare.snapshot import Snapshot
 from ..db import search_path
 from ..db.state import NOTHING_STANDS, UNDO_SCHEMA, State, StateTable, notice_our_death
 from ..db.tools import tools_for
@@ -23,7 +23,7 @@ from ..db.url import DatabaseUrl
 from ..errors import DriftError, LockError
 from ..layouts.base import LayoutReader
 from ..model import Backup, Change, Level, LogPhase, Plan, StatementEvidence, Unit
-from ..plan import fingerprint, read_history
+from ..plan import Schema, read_schema
 from ..steps import Step
 from ..undo import store
 from ..undo.model import Undo
@@ -41,13 +41,14 @@ _PATIENCE = 3
 
 
 class Stage(IntEnum):
-    """How far the target has come. Up to ``ROW`` its schema and data are untouched."""
+    """How far the target has come. Up to ``CODE`` (the code goes first) its schema and data are untouched."""
 
     UNTOUCHED = 0
     ROW = 1
-    APPLYING = 2
-    APPLIED = 3
-    ENDED = 4
+    CODE = 2
+    APPLYING = 3
+    APPLIED = 4
+    ENDED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +99,11 @@ class TargetWork:
             self._refuse_unfinished(self.held.conn)
             with self.workspace.connect(self.url, "drift", read_only=True) as conn:
                 started = time.perf_counter()
-                snapshot, now = self._read(conn)
+                found = self._read(conn)
                 self.reading_seconds = time.perf_counter() - started
-            if now != self.plan.fingerprint:
+            if found.fingerprint != self.plan.fingerprint:
                 raise _drifted()
-            self.baseline = snapshot
+            self.baseline, self.parts = found.snapshot, found.parts
             step.done("held; the target is what was planned for")
 
     def _refuse_unfinished(self, lock: psycopg.Connection[Any]) -> None:
@@ -131,7 +132,11 @@ class TargetWork:
                     self.plan.environment,
                     plan_hash=self.plan.hash,
                     fingerprint_before=self.plan.fingerprint,
-                    migrations=[{"name": m.name, "checksum": m.checksum} for m in self.plan.migrations],
+                    objects_before=self.parts,
+                    migrations=[
+                        {"name": m.name, "checksum": m.checksum, "content": m.identity}
+                        for m in self.plan.migrations
+                    ],
                     git_from=git.target_commit if git else None,
                     git_to=git.commit if git else None,
                     backup=str(self.backup_path),
@@ -203,6 +208,14 @@ class TargetWork:
         self.workspace.record.backup = backup
         return backup
 
+    def let_code_go_first(self) -> None:
+        """From now on the deployment is unfinished, though nothing of the database is touched: its position is 0."""
+        self._check_lock()
+        if not self.as_planned():
+            raise _drifted()
+        self.set_state(State.APPLYING)
+        self.stage = Stage.CODE
+
     def leave_database(self) -> None:
         """No migration is pending: only code goes along."""
         kept.save_code_only(self.workspace.artifacts, self._documented(None, None))
@@ -229,6 +242,7 @@ class TargetWork:
             "undoSteps": list(undo.steps) if undo else None,
             "rehearsedSeconds": rehearsed_seconds,
             "release": dict(self.release),
+            "health": self.workspace.record.health.get("before"),
         }
 
     def apply(self, rehearsal: Rehearsal) -> None:
@@ -301,8 +315,8 @@ class TargetWork:
     def keep(self) -> None:
         """The deployment stands."""
         with self.workspace.connect(self.url, "verify", read_only=True) as conn:
-            _, after = self._read(conn)
-        self.set_state(State.KEPT, fingerprint_after=after)
+            after = self._read(conn)
+        self.set_state(State.KEPT, fingerprint_after=after.fingerprint, objects_after=after.parts)
         self.stage = Stage.ENDED
         self._forget_old_plans()
 
@@ -350,11 +364,10 @@ class TargetWork:
     def as_planned(self) -> bool:
         """Whether schema and history are those that were planned for."""
         with self.workspace.connect(self.url, "verify", read_only=True) as conn:
-            return self._read(conn)[1] == self.plan.fingerprint
+            return self._read(conn).fingerprint == self.plan.fingerprint
 
-    def _read(self, conn: psycopg.Connection[Any]) -> tuple[Snapshot, str]:
-        snapshot = read_snapshot(conn, exclude_schemas=self.settings.state.own_schemas)
-        return snapshot, fingerprint(snapshot, read_history(conn, self.layout))
+    def _read(self, conn: psycopg.Connection[Any]) -> Schema:
+        return read_schema(conn, self.layout, self.settings.state.own_schemas)
 
     def _writer(self) -> psycopg.Connection[Any]:
         return self.workspace.connect(self.url, "state", autocommit=True)
@@ -367,7 +380,7 @@ class TargetWork:
         """What a pause must not change."""
         with self.workspace.connect(self.url, "verify", read_only=True) as conn:
             row = self.table.find(conn, self.workspace.id)
-            return row and row.state, self._read(conn)[1]
+            return row and row.state, self._read(conn).fingerprint
 
 
 def _drifted() -> DriftError:

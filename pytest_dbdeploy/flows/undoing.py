@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 
 from ..db import search_path
-from ..db.state import State, StateTable
+from ..db.state import StateTable
 from ..db.url import DatabaseUrl
 from ..errors import DbDeployError, RestoreError
 from ..layouts.base import LayoutReader
@@ -30,12 +30,17 @@ def put_back(
     load: Callable[[], Before],
     *,
     lose_writes: bool,
-    first: Callable[[], None],
+    first: Callable[[], None] = lambda: None,
+    code_left: bool = False,
 ) -> Restored:
     """Puts the target back by the first strategy that holds, see ``way_back.put_back``. ``load``: what a restore needs."""
     strategies = workspace.settings.rollback.strategies
     first = functools.cache(first)  # once, whichever strategy holds in the end
-    undone = _undo(workspace, url, deployment, layout, first) if "undo" in strategies else None
+    undone = (
+        _undo(workspace, url, deployment, layout, first, code_left=code_left)
+        if "undo" in strategies
+        else None
+    )
     if undone is not None:
         return undone
     if "restore" not in strategies:
@@ -43,7 +48,9 @@ def put_back(
             "the undo did not hold, and rollback.strategies names no other way back",
             hint="add restore to rollback.strategies in dbdeploy.yaml",
         )
-    restored = way_back.put_back(workspace, url, load(), layout, lose_writes=lose_writes, first=first)
+    restored = way_back.put_back(
+        workspace, url, load(), layout, lose_writes=lose_writes, first=first, code_left=code_left
+    )
     with workspace.connect(url, "undo", autocommit=True) as conn, conn.transaction():
         store.forget(conn, [deployment])
     return restored
@@ -63,7 +70,13 @@ def undoable(workspace: Workspace, url: DatabaseUrl, deployment: str) -> bool:
 
 
 def _undo(
-    workspace: Workspace, url: DatabaseUrl, deployment: str, layout: LayoutReader, first: Callable[[], None]
+    workspace: Workspace,
+    url: DatabaseUrl,
+    deployment: str,
+    layout: LayoutReader,
+    first: Callable[[], None],
+    *,
+    code_left: bool,
 ) -> Restored | None:
     """None when there is none, or it did not hold: then the target is as it was."""
     if not undoable(workspace, url, deployment):
@@ -73,7 +86,7 @@ def _undo(
         first()
         try:
             with workspace.connect(url, "undo", autocommit=True) as conn:
-                undone = _carry_out(workspace, conn, deployment, layout, step.progress)
+                undone = _carry_out(workspace, conn, deployment, layout, step.progress, code_left=code_left)
         except (DbDeployError, psycopg.Error) as error:
             if _was_committed(workspace, url, deployment):
                 record.strategy, record.performed, record.verified = "undo", True, True
@@ -93,8 +106,7 @@ def _undo(
 def _was_committed(workspace: Workspace, url: DatabaseUrl, deployment: str) -> bool:
     """A connection that is lost while the commit is under way does not say. DbDeployError: neither does the target."""
     with workspace.connect(url, "verify", read_only=True) as conn:
-        row = StateTable(workspace.settings.state.schema_).find(conn, deployment)
-    return row is not None and row.state is State.ROLLED_BACK
+        return way_back.is_back(StateTable(workspace.settings.state.schema_).find(conn, deployment))
 
 
 def _carry_out(
@@ -103,6 +115,8 @@ def _carry_out(
     deployment: str,
     layout: LayoutReader,
     on_retry: Callable[[str], None],
+    *,
+    code_left: bool,
 ) -> Undone:
     state = workspace.settings.state
     stored = store.load(conn, deployment)
@@ -110,7 +124,7 @@ def _carry_out(
     search_path.leave_out(conn, state.schema_)
 
     def finish(conn: psycopg.Connection[Any]) -> None:
-        StateTable(state.schema_).update(conn, deployment, State.ROLLED_BACK)
+        way_back.say_back(conn, StateTable(state.schema_), deployment, code_left=code_left)
         store.forget(conn, [deployment])
 
     return Carrying(

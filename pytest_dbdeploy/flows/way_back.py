@@ -13,7 +13,7 @@ import psycopg
 from .. import journal
 from ..actions.restore import CommitUnknown
 from ..actions.restore_touched import NotPossible, Touched
-from ..db.state import State, StateTable
+from ..db.state import DeploymentRow, State, StateTable
 from ..db.url import DatabaseUrl
 from ..errors import RestoreError
 from ..layouts.base import LayoutReader
@@ -30,6 +30,19 @@ class WritesWouldBeLost(RestoreError):
     """Stopped before harm: rows that others wrote since the backup would be lost by a restore."""
 
 
+def say_back(conn: psycopg.Connection[Any], table: StateTable, deployment: str, *, code_left: bool) -> None:
+    """In the transaction that puts the database back: nothing of it stands. ``code_left``: the code is still to be put back."""
+    if code_left:
+        table.update(conn, deployment, State.ROLLING_BACK, position=0)
+    else:
+        table.update(conn, deployment, State.ROLLED_BACK)
+
+
+def is_back(row: DeploymentRow | None) -> bool:
+    """Whether that transaction was committed."""
+    return row is not None and (row.state is State.ROLLED_BACK or row.position == 0)
+
+
 def put_back(
     workspace: Workspace,
     url: DatabaseUrl,
@@ -38,12 +51,13 @@ def put_back(
     *,
     lose_writes: bool,
     first: Callable[[], None] = lambda: None,
+    code_left: bool = False,
 ) -> Restored:
     """Restores the target in place and verifies it. RestoreError when it fails, WritesWouldBeLost when it stops before harm.
 
     What the deployment touched is put back and the rest stays as it is; where that does not hold, the whole database is.
     Under the restore's lock the writes of others are weighed, the state that is replaced is dumped to ``failed.dump``, and
-    ``first`` runs (the code is put back). The history and the deployment's row are part of its transaction.
+    ``first`` runs (the code is put back; ``code_left``: that comes afterwards). The history and the deployment's row are part of its transaction.
     Call it in a critical section: half a rollback is none.
     """
     record = workspace.record.rollback
@@ -51,7 +65,7 @@ def put_back(
     with workspace.steps.step(
         "rollback", "roll back", LogPhase.ROLLBACK, testcase=True, backup=str(before.backup)
     ) as step:
-        restoring = _Restoring(workspace, url, before, layout, lose_writes, first, step)
+        restoring = _Restoring(workspace, url, before, layout, lose_writes, first, step, code_left)
         restored = restoring.run()
         record.performed = record.verified = True
         workspace.record.notes += restored.notes
@@ -71,6 +85,7 @@ class _Restoring:
     lose_writes: bool
     first: Callable[[], None]
     step: Step
+    code_left: bool = False
     begun: bool = False
 
     def run(self) -> Restored:
@@ -151,14 +166,13 @@ class _Restoring:
         row = conn.execute("select pg_current_xact_id()::text").fetchone()
         self.workspace.journal.append(RESTORED, xid=row[0] if row else None)
         table = StateTable(self.workspace.settings.state.schema_)
-        table.update(conn, self.workspace.record.deployment_id, State.ROLLED_BACK)
+        say_back(conn, table, self.workspace.record.deployment_id, code_left=self.code_left)
 
     def _took_place(self) -> bool:
         """After a commit whose answer was lost: the deployment's row was part of it."""
         with self.workspace.connect(self.url, "rollback", read_only=True) as conn:
             table = StateTable(self.workspace.settings.state.schema_)
-            row = table.find(conn, self.workspace.record.deployment_id)
-        return row is not None and row.state is State.ROLLED_BACK
+            return is_back(table.find(conn, self.workspace.record.deployment_id))
 
 
 def _weigh_writes(workspace: Workspace, written: RowsWritten, *, lose_writes: bool) -> None:

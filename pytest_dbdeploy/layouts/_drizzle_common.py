@@ -15,6 +15,7 @@ from .base import (
     Connection,
     LayoutRequest,
     Table,
+    content_checksum,
     differs_only_in_line_ends,
     missing_columns,
     parse,
@@ -73,7 +74,12 @@ class DrizzleReader:
         checksum = sha256(text.encode())
         record = {"hash": checksum, "created_at": created_at}
         return Migration(
-            name, file, checksum, statements, record | ({"name": folder_name} if folder_name else {})
+            name,
+            file,
+            checksum,
+            statements,
+            record | ({"name": folder_name} if folder_name else {}),
+            content=content_checksum(content),
         )
 
     def refusals(self, pending: Sequence[Migration]) -> list[HistoryProblem]:

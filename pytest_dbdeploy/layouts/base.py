@@ -117,6 +117,11 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def content_checksum(content: bytes) -> str:
+    """Of the file with Unix line ends: the same in every checkout."""
+    return sha256(content.replace(b"\r\n", b"\n"))
+
+
 def differs_only_in_line_ends(content: bytes, checksum: str) -> bool:
     """Whether ``checksum`` belongs to ``content`` with other line ends (a checkout with core.autocrlf, no edit)."""
     unix = content.replace(b"\r\n", b"\n")

@@ -18,6 +18,7 @@ from .base import (
     LayoutReader,
     LayoutRequest,
     Table,
+    content_checksum,
     differs_only_in_line_ends,
     edited,
     missing,
@@ -117,7 +118,15 @@ class SqlReader:
         except LayoutError as error:
             self._refusals[name] = error
         transaction = _NO_TRANSACTION.match(text) is None
-        return Migration(name, file, sha256(content), statements, {"number": number}, transaction)
+        return Migration(
+            name,
+            file,
+            sha256(content),
+            statements,
+            {"number": number},
+            transaction,
+            content_checksum(content),
+        )
 
     def down(self, migration: Migration) -> Migration | None:
         """``NNNN_name.down.sql`` beside ``NNNN_name.sql`` or ``NNNN_name.up.sql``."""

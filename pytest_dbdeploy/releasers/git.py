@@ -1,26 +1,30 @@
-"""git: the state of the working tree, and the current commit merged into the environment's branch on the remote.
+"""git: the current commit merged into the environment's branch on the remote, and taken off it again.
 
-Nothing here touches the user's working tree, index, branches or remote-tracking refs: merges are made with plumbing, and
-what is fetched or made are objects without a name. Tokens in remote URLs never appear in a message.
+Nothing here touches the user's working tree, index, branches or remote-tracking refs: merges and reverts are made with
+plumbing, and what is fetched or made are objects without a name. Tokens in remote URLs never appear in a message or argument.
 """
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from ..errors import DbDeployError
-from ..model import GitState
-from ._git_command import Answer, GitMissingError, git, register_tokens
+from ._git_command import Answer, Remote, git, hint_for_owner, masked, verdict_line
+from ._git_reverts import commit_tree, explain, find_reverted, make_revert
+from ._git_state import read_state
+from .base import Job, Prepared, ReleaseError, RevertedError
 
-_STALE = ("stale info", "fetch first", "non-fast-forward")
+__all__ = ["PreparedRelease", "ReleaseError", "prepare", "push", "read_state", "undo"]
 
-
-class ReleaseError(DbDeployError):
-    """The code could not be merged, pushed or put back."""
+# By git itself, before the server is asked; and by a server that noticed only then.
+_STALE = re.compile(
+    r"! \[rejected\]|cannot lock ref|failed to update ref|incorrect old value|reference already exists"
+)
+#: How often a branch that others push to all the time is tried again.
+_ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,7 @@ class PreparedRelease:
     old: str
     new: str
     head: str
+    deployment: str = ""
 
     @property
     def nothing(self) -> bool:
@@ -44,168 +49,202 @@ class PreparedRelease:
         return self.old == self.new
 
 
-# -- state
+class GitReleaser:
+    """Pushes the branch that the environment names, where it names one."""
+
+    name = "git"
+    rank = 10
+
+    def configured(self, job: Job) -> bool:
+        return job.branch is not None
+
+    def prepare(self, job: Job) -> Prepared:
+        assert job.branch is not None
+        settings = job.settings.git
+        made = prepare(job.rootdir, job.branch, settings.remote, settings.strategy, job.deployment)
+        content = {key: value for key, value in asdict(made).items() if key not in ("rootdir", "deployment")}
+        return {**content, "remote": masked(made.remote), "commit": made.new}
+
+    def release(self, job: Job, prepared: Prepared, progress: Callable[[str], None]) -> str:
+        made = _made(job, prepared)
+        push(made)
+        return f"{made.branch} on {masked(made.remote)} is at {made.new[:10]}"
+
+    def stands(self, job: Job, prepared: Prepared) -> bool:
+        made = _made(job, prepared)
+        try:
+            return _remote_commit(Remote.of(made.rootdir, made.remote), made.branch) == made.new
+        except ReleaseError:
+            return True
+
+    def undo(self, job: Job, prepared: Prepared, progress: Callable[[str], None]) -> str:
+        return undo(_made(job, prepared), revert=job.settings.git.undo == "revert")
 
 
-def read_state(rootdir: Path, note: Callable[[str], None] = lambda text: None) -> GitState | None:
-    """The repository that ``rootdir`` is in; None outside of one, or when git cannot read it: then ``note`` hears why.
-
-    ``branch`` is None on a detached HEAD, ``commit`` before the first commit. ``dirty``: changed and untracked files that
-    are not ignored, relative to ``rootdir``.
-    """
-    try:
-        top = git(rootdir, "rev-parse", "--show-toplevel")
-    except GitMissingError:
-        if any((folder / ".git").exists() for folder in (rootdir, *rootdir.parents)):
-            note("git is not installed, so nothing is known of the commit and of uncommitted files")
-        return None
-    if not top.ok:
-        if not re.search("not a git repository|must be run in a work tree", top.error):
-            note(f"git cannot read this repository: {_first(top.error)}{_hint_for_owner(top.error)}")
-        return None
-    commit = git(rootdir, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
-    branch = git(rootdir, "symbolic-ref", "--quiet", "--short", "HEAD")
-    return GitState(
-        branch=branch.line if branch.ok else None,
-        commit=commit.line if commit.ok else None,
-        dirty=_dirty(rootdir, Path(top.line), note),
-    )
+RELEASER = GitReleaser()
 
 
-def _dirty(rootdir: Path, top: Path, note: Callable[[str], None]) -> tuple[str, ...]:
-    status = git(rootdir, "status", "--porcelain=v1", "-z", "--untracked-files=all")
-    if not status.ok:
-        note(f"git cannot say which files are uncommitted: {_first(status.error)}")
-        return ()
-    found = set()
-    entries = iter(status.output.split("\0"))
-    for entry in entries:
-        if not entry:
-            continue
-        found.add(entry[3:])
-        if "R" in entry[:2] or "C" in entry[:2]:
-            found.add(next(entries))
-    here = rootdir.resolve()
-    return tuple(sorted(Path(os.path.relpath(top.resolve() / name, here)).as_posix() for name in found))
+def _made(job: Job, prepared: Prepared) -> PreparedRelease:
+    """What was written down; the remote's URL without its token, which the settings still have."""
+    values: dict[str, Any] = {key: value for key, value in prepared.items() if key != "commit"}
+    configured = job.settings.git.remote
+    if values["remote"] == masked(configured):
+        values["remote"] = configured
+    return PreparedRelease(rootdir=job.rootdir, deployment=job.deployment, **values)
 
 
 # -- release
 
 
-def prepare(rootdir: Path, branch: str, remote: str = "origin", strategy: str = "merge") -> PreparedRelease:
+def prepare(
+    rootdir: Path, branch: str, remote: str = "origin", strategy: str = "merge", deployment: str = ""
+) -> PreparedRelease:
     """Merges HEAD into ``branch`` as it stands on the remote, without pushing. ``strategy``: merge or fast-forward.
 
-    ReleaseError for conflicts (names the files), an unreachable remote, a missing branch, no commit, a fast-forward that is none.
+    ReleaseError for conflicts (names the files), an unreachable remote, a missing branch, no commit, a fast-forward that is none;
+    RevertedError when commits were reverted there.
     """
-    register_tokens(rootdir, remote)
     head = _need(git(rootdir, "rev-parse", "--verify", "HEAD^{commit}"), "there is no commit to release").line
-    old = _remote_commit(rootdir, remote, branch)
+    there = Remote.of(rootdir, remote)
+    old = _remote_commit(there, branch)
     if old is None:
         raise ReleaseError(
-            f"there is no branch {branch} on the remote {_name(remote)}",
-            hint=f"Check the environment's branch in dbdeploy.yaml, or create it: git push {_name(remote)} HEAD:refs/heads/{branch}",
+            f"there is no branch {branch} on the remote {there.shown}",
+            hint=f"Check the environment's branch in dbdeploy.yaml, or create it: git push {there.shown} HEAD:refs/heads/{branch}",
         )
-    _fetch(rootdir, remote, branch, head)
+    _fetch(there, branch, head)
+    if found := find_reverted(rootdir, old, head):
+        raise RevertedError(explain(found, branch, there.shown))
     if _is_ancestor(rootdir, head, old):
         new = old
     elif strategy == "fast-forward":
         if not _is_ancestor(rootdir, old, head):
             raise ReleaseError(
-                f"{branch} cannot be fast-forwarded: on the remote {_name(remote)} it has commits that the current one has not",
+                f"{branch} cannot be fast-forwarded: on the remote {there.shown} it has commits that the current one has not",
                 hint=f"Merge or rebase onto {branch} first, or set release.git.strategy: merge.",
             )
         new = head
     else:
-        new = _merge(rootdir, old, head, branch)
-    return PreparedRelease(rootdir, remote, branch, strategy, old, new, head)
+        new = _merge(rootdir, old, head, branch, deployment)
+    return PreparedRelease(rootdir, remote, branch, strategy, old, new, head, deployment)
 
 
 def push(prepared: PreparedRelease) -> None:
-    """Pushes what was prepared, if the branch still stands where it did then. ReleaseError otherwise; nothing is pushed in that case."""
-    if prepared.nothing:
-        return
-    answer = _push(prepared, prepared.new, expected=prepared.old)
-    if answer.ok:
-        return
-    if any(word in answer.error for word in _STALE):
-        raise ReleaseError(
-            f"{prepared.branch} was not pushed: somebody else pushed to it on {_name(prepared.remote)} meanwhile",
-            hint="Run the deployment again: it merges with what is there now.",
-        )
-    raise _refused(f"{prepared.branch} was not pushed to {_name(prepared.remote)}", answer)
+    """Pushes what was prepared, if the branch still stands where it did then, or has it already.
 
-
-def undo(prepared: PreparedRelease) -> None:
-    """Puts the remote branch back to where it was, if it still stands at our commit; nothing to do if it never got there.
-
-    ReleaseError when somebody pushed on top, or when the server refuses to move the branch back.
+    ReleaseError otherwise; nothing is pushed in that case.
     """
     if prepared.nothing:
         return
-    register_tokens(prepared.rootdir, prepared.remote)
-    if _remote_commit(prepared.rootdir, prepared.remote, prepared.branch) == prepared.old:
-        return
-    answer = _push(prepared, prepared.old, expected=prepared.new)
+    remote = Remote.of(prepared.rootdir, prepared.remote)
+    answer = _push(remote, prepared.branch, prepared.new, expected=prepared.old)
     if answer.ok:
         return
-    where = f"{prepared.branch} on {_name(prepared.remote)} was not put back"
-    by_hand = (
-        f"git revert -m 1 {prepared.new}"
-        if prepared.new != prepared.head
-        else f"git revert {prepared.old}..{prepared.new}"
-    )
-    if any(word in answer.error for word in _STALE):
+    if not _STALE.search(answer.error):
+        raise _refused(f"{prepared.branch} was not pushed to {remote.shown}", answer)
+    if not _has(remote, prepared.branch, prepared.new, _remote_commit(remote, prepared.branch)):
         raise ReleaseError(
-            f"{where}: somebody else has pushed to it since; it still has our commit {prepared.new[:10]}",
-            hint=f"Undo the release on top of it: {by_hand}",
+            f"{prepared.branch} was not pushed: somebody else pushed to it on {remote.shown} meanwhile",
+            hint="Run the deployment again: it merges with what is there now.",
         )
-    error = _refused(where, answer)
-    raise ReleaseError(
-        error.message,
-        hint=f"The server does not let the branch go back. Undo the release on top of it: {by_hand}",
-    )
 
 
-def remote_commit(prepared: PreparedRelease) -> str | None:
-    """Where the branch stands on the remote right now; None when it is not there. ReleaseError when it cannot be read."""
-    register_tokens(prepared.rootdir, prepared.remote)
-    return _remote_commit(prepared.rootdir, prepared.remote, prepared.branch)
+def undo(prepared: PreparedRelease, *, revert: bool = False) -> str:
+    """Takes our commits off the remote branch: back to where it was while it stands at our commit, else by a revert on top.
+
+    The revert is also what a server gets that lets no branch go back, or everyone if ``revert``. Nothing is done where the
+    commits are not (any more). Says where the branch stands. ReleaseError when neither is possible.
+    """
+    old, new, branch = prepared.old, prepared.new, prepared.branch
+    if prepared.nothing:
+        return f"{branch} was not moved"
+    remote = Remote.of(prepared.rootdir, prepared.remote)
+    why = ""
+    for _ in range(_ATTEMPTS):
+        tip = _remote_commit(remote, branch)
+        if tip is None or tip == old or not _has(remote, branch, new, tip):
+            return f"{branch} on {remote.shown} " + (
+                f"is at {tip[:10]}, without our commit" if tip else "is gone"
+            )
+        if _was_reverted(prepared, tip):
+            return f"{branch} on {remote.shown} is at {tip[:10]}, where our commit is reverted"
+        back = old if tip == new and not revert else _revert(prepared, remote, tip)
+        answer = _push(remote, branch, back, expected=tip)
+        if answer.ok:
+            how = "again" if back == old else f"which reverts {new[:10]}"
+            return f"{branch} on {remote.shown} is at {back[:10]} {how}"
+        why = _refused("", answer).message
+        if "[remote rejected]" in answer.error and not _STALE.search(answer.error):
+            if revert:
+                break
+            revert = True
+    raise _not_put_back(prepared, remote, why)
+
+
+def _revert(prepared: PreparedRelease, remote: Remote, tip: str) -> str:
+    try:
+        return make_revert(
+            prepared.rootdir, old=prepared.old, new=prepared.new, tip=tip, deployment=prepared.deployment
+        )
+    except ReleaseError as error:
+        raise _not_put_back(prepared, remote, error.message) from None
+
+
+def _was_reverted(prepared: PreparedRelease, tip: str) -> bool:
+    """By an earlier attempt, or by a person."""
+    taken = {commit for one in find_reverted(prepared.rootdir, tip, prepared.new) for commit, _ in one.lost}
+    log = git(prepared.rootdir, "rev-list", "--no-merges", f"{prepared.old}..{prepared.new}")
+    ours = set(log.output.split())
+    return bool(ours) and ours <= taken
 
 
 # -- plumbing
 
 
-def _remote_commit(rootdir: Path, remote: str, branch: str) -> str | None:
+def _remote_commit(remote: Remote, branch: str) -> str | None:
     """Where the branch stands on the remote right now; None when it is not there."""
-    answer = git(rootdir, "ls-remote", "--exit-code", remote, f"refs/heads/{branch}")
+    answer = remote.git("ls-remote", "--exit-code", remote.name, f"refs/heads/{branch}")
     if answer.status == 2:
         return None
     if not answer.ok:
         raise ReleaseError(
-            f"the remote {_name(remote)} cannot be read: {_last(answer.error)}",
-            hint=f"Check release.git.remote, the network and the credentials: git ls-remote {_name(remote)}",
+            f"the remote {remote.shown} cannot be read: {verdict_line(answer.error)}",
+            hint=f"Check release.git.remote, the network and the credentials: git ls-remote {remote.shown}",
         )
     return answer.output.split()[0]
 
 
-def _fetch(rootdir: Path, remote: str, branch: str, head: str) -> None:
+def _fetch(remote: Remote, branch: str, head: str) -> None:
     """Objects only: an empty refmap keeps the remote-tracking refs as they are."""
     quiet = ("--quiet", "--no-tags", "--no-write-fetch-head", "--refmap=")
-    shallow = git(rootdir, "rev-parse", "--is-shallow-repository").line == "true"
+    shallow = _is_shallow(remote.rootdir)
     depth = ("--unshallow",) if shallow else ()
-    answer = git(rootdir, "fetch", *quiet, *depth, remote, f"refs/heads/{branch}")
+    answer = remote.git("fetch", *quiet, *depth, remote.name, f"refs/heads/{branch}")
     if not answer.ok:
-        raise ReleaseError(f"{branch} cannot be fetched from {_name(remote)}: {_last(answer.error)}")
-    if shallow and git(rootdir, "rev-parse", "--is-shallow-repository").line == "true":
+        raise ReleaseError(f"{branch} cannot be fetched from {remote.shown}: {verdict_line(answer.error)}")
+    if shallow and _is_shallow(remote.rootdir):
         # The current commit's own history; not every server gives it by hash, and the merge tells whether it was needed.
-        git(rootdir, "fetch", *quiet, "--unshallow", remote, head)
+        remote.git("fetch", *quiet, "--unshallow", remote.name, head)
+
+
+def _is_shallow(rootdir: Path) -> bool:
+    return git(rootdir, "rev-parse", "--is-shallow-repository").line == "true"
+
+
+def _has(remote: Remote, branch: str, commit: str, tip: str | None) -> bool:
+    """Whether the branch, which stands at ``tip``, has the commit; its objects are here afterwards, also in another clone."""
+    if tip is None:
+        return False
+    if not git(remote.rootdir, "cat-file", "-e", f"{tip}^{{commit}}").ok:
+        _fetch(remote, branch, tip)
+    return tip == commit or _is_ancestor(remote.rootdir, commit, tip)
 
 
 def _is_ancestor(rootdir: Path, older: str, newer: str) -> bool:
     return git(rootdir, "merge-base", "--is-ancestor", older, newer).ok
 
 
-def _merge(rootdir: Path, old: str, head: str, branch: str) -> str:
+def _merge(rootdir: Path, old: str, head: str, branch: str, deployment: str) -> str:
     """The commit that merges ``head`` into ``old``; made of objects, without any checkout."""
     answer = git(rootdir, "merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", old, head)
     tree, *conflicts = [part for part in answer.output.split("\0") if part] or [""]
@@ -217,24 +256,18 @@ def _merge(rootdir: Path, old: str, head: str, branch: str) -> str:
         )
     if not answer.ok:
         raise ReleaseError(
-            f"{head[:10]} cannot be merged into {branch}: {_last(answer.error)}",
+            f"{head[:10]} cannot be merged into {branch}: {verdict_line(answer.error)}",
             hint=_hint_for_merge(answer.error),
         )
-    identity = () if git(rootdir, "var", "GIT_COMMITTER_IDENT").ok else _OUR_IDENTITY
-    message = f"Merge commit '{head[:10]}' into {branch}"
-    commit = git(rootdir, *identity, "commit-tree", tree, "-p", old, "-p", head, "-m", message)
+    trailer = f"\n\nDbdeploy-Deployment: {deployment}" if deployment else ""
+    commit = commit_tree(rootdir, tree, (old, head), f"Merge commit '{head[:10]}' into {branch}{trailer}")
     return _need(commit, f"the merge into {branch} cannot be committed").line
 
 
-_OUR_IDENTITY = ("-c", "user.name=pytest-dbdeploy", "-c", "user.email=pytest-dbdeploy@localhost")
-
-
-def _push(prepared: PreparedRelease, commit: str, *, expected: str) -> Answer:
-    ref = f"refs/heads/{prepared.branch}"
+def _push(remote: Remote, branch: str, commit: str, *, expected: str) -> Answer:
+    ref = f"refs/heads/{branch}"
     lease = f"--force-with-lease={ref}:{expected}"
-    return git(
-        prepared.rootdir, "push", "--quiet", "--no-follow-tags", lease, prepared.remote, f"{commit}:{ref}"
-    )
+    return remote.git("push", "--quiet", "--no-follow-tags", lease, remote.name, f"{commit}:{ref}")
 
 
 # -- messages
@@ -243,7 +276,7 @@ def _push(prepared: PreparedRelease, commit: str, *, expected: str) -> Answer:
 def _need(answer: Answer, what: str) -> Answer:
     if not answer.ok:
         raise ReleaseError(
-            f"{what}: {_last(answer.error)}", hint=_hint_for_owner(answer.error).strip() or None
+            f"{what}: {verdict_line(answer.error)}", hint=hint_for_owner(answer.error).strip() or None
         )
     return answer
 
@@ -255,26 +288,18 @@ def _refused(what: str, answer: Answer) -> ReleaseError:
         for line in answer.error.splitlines()
         if line.startswith("remote:")
     ]
-    text = "\n  ".join(filter(None, said)) or _last(answer.error)
-    return ReleaseError(f"{what}: {text}", hint="Check that this user may push to the branch.")
+    text = "\n  ".join(filter(None, said)) or verdict_line(answer.error)
+    return ReleaseError(
+        f"{what}: {text}" if what else text, hint="Check that this user may push to the branch."
+    )
 
 
-def _first(text: str) -> str:
-    return (text.strip().splitlines() or ["no message"])[0].removeprefix("fatal: ")
-
-
-def _last(text: str) -> str:
-    """The line that says what is wrong: git's own verdict, else the last one."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    fatal = [line for line in lines if line.startswith(("fatal:", "error:"))]
-    return re.sub("^(fatal|error): ", "", (fatal or lines or ["no message"])[0])
-
-
-def _hint_for_owner(error: str) -> str:
-    return (
-        " (git config --global --add safe.directory <folder> allows it)"
-        if "dubious ownership" in error
-        else ""
+def _not_put_back(prepared: PreparedRelease, remote: Remote, why: str) -> ReleaseError:
+    merged = prepared.new != prepared.head
+    by_hand = f"git revert -m 1 {prepared.new}" if merged else f"git revert {prepared.old}..{prepared.new}"
+    return ReleaseError(
+        f"{prepared.branch} on {remote.shown} was not put back, it still has our commit {prepared.new[:10]}: {why}",
+        hint=f"Take it off by hand, by a revert on top of the branch: {by_hand}",
     )
 
 
@@ -284,8 +309,3 @@ def _hint_for_merge(error: str) -> str | None:
     if "usage: git merge-tree" in error or "unknown option" in error:
         return "git 2.38 or newer is needed to merge without touching the working tree."
     return None
-
-
-def _name(remote: str) -> str:
-    """A remote for messages: a URL may hold a token."""
-    return re.sub(r"(?<=://)[^/@]*@", "***@", remote)

@@ -46,6 +46,8 @@ def _report(record: RunRecord) -> dict[str, Any]:
         "alerts": record.alerts,
         "backup": record.backup,
         "deployedCommit": record.deployed_commit,
+        "code": record.code,
+        "health": record.health,
         "notes": record.notes,
         "whatStandsWhere": record.what_stands_where,
         "nextCommands": record.next_commands,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..compare.matrix import Row
+from ..health import HealthCheck
 from ..model import (
     Backup,
     Change,
@@ -154,6 +155,7 @@ class RunRecord:
     ``protected``: whether the environment needs an approval.
     ``what_stands_where``: lines for people, such as ``target   dev (localhost:5432/shop): as it was``.
     ``next_commands``: whole command lines, to copy. ``deployed_commit``: what the code's part pushed, or None.
+    ``code``: where it stands, by releaser. ``health``: what the application answered, ``before`` and ``after``.
     No field may hold a secret; what is written from it is redacted once more.
     """
 
@@ -178,6 +180,8 @@ class RunRecord:
     backup: Backup | None = None
     rollback: RollbackRecord = field(default_factory=RollbackRecord)
     deployed_commit: str | None = None
+    code: dict[str, str] = field(default_factory=dict)
+    health: dict[str, HealthCheck] = field(default_factory=dict)
     alerts: list[dict[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     what_stands_where: list[str] = field(default_factory=list)
@@ -189,6 +193,11 @@ class RunRecord:
         self.outcome, self.exit_status = outcome, exit_status
         self.finished = dt.datetime.now(dt.UTC)
         self.phases.close()
+
+    @property
+    def code_lines(self) -> list[str]:
+        """Of ``what_stands_where``."""
+        return [f"{name:<8} {text}" for name, text in self.code.items()]
 
     @property
     def seconds(self) -> float:

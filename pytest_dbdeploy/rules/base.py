@@ -117,8 +117,8 @@ def place_of(evidence: StatementEvidence) -> Responsible:
     )
 
 
-#: Rules about migrations of which no pending file speaks: what they find is acknowledged in dbdeploy.yaml only.
-NOT_IN_A_FILE = frozenset({"migration-edited", "migration-missing"})
+#: Rules about what no pending file speaks of: what they find is acknowledged in dbdeploy.yaml only.
+NOT_IN_A_FILE = frozenset({"migration-edited", "migration-missing", "schema-drift"})
 
 
 def found(

@@ -105,3 +105,89 @@ def test_a_lock_that_was_given_away_is_noticed(conn):
     conn.execute("select pg_advisory_unlock_all()")
     with pytest.raises(LockError, match="was lost"):
         check_lock(conn)
+
+
+def test_a_table_of_an_earlier_version_gets_the_columns_that_it_lacks(conn, table):
+    table.insert(conn, "deploy-dev-1", "dev")
+    table.update(conn, "deploy-dev-1", State.KEPT)
+    conn.execute(
+        "alter table dbdeploy.deployments drop objects_before, drop objects_after, drop position, drop git_to"
+    )
+    assert table.last_kept(conn).position is None
+    assert table.objects(conn, "deploy-dev-1") == (None, None)
+    table.create(conn)
+    assert table.find(conn, "deploy-dev-1").state is State.KEPT
+    table.insert(conn, "deploy-dev-2", "dev", objects_before={"table public.x": "a b"})
+    assert table.objects(conn, "deploy-dev-2") == ({"table public.x": "a b"}, None)
+
+
+def test_the_table_has_the_columns_that_the_interface_names(conn, table):
+    rows = conn.execute(
+        "select column_name, data_type from information_schema.columns"
+        " where table_schema = 'dbdeploy' and table_name = 'deployments' order by ordinal_position"
+    ).fetchall()
+    assert [name for name, _ in rows][:15] == [
+        "id",
+        "environment",
+        "state",
+        "plan_hash",
+        "fingerprint_before",
+        "fingerprint_after",
+        "migrations",
+        "git_from",
+        "git_to",
+        "backup",
+        "host",
+        "user",
+        "started",
+        "updated",
+        "finished",
+    ]
+    assert dict(rows)["migrations"] == "jsonb"
+
+
+def test_a_role_that_may_only_write_rows_needs_no_more(server):
+    url = server.owner_database()
+    table = StateTable("dbdeploy")
+    with connect(server.url.with_dbname(url.dbname), purpose="test", autocommit=True) as admin:
+        table.create(admin)
+        admin.execute(f'grant usage on schema dbdeploy to "{url.user}"')
+        admin.execute(f'grant select, insert, update on dbdeploy.deployments to "{url.user}"')
+    with connect(url, purpose="test", autocommit=True) as conn:
+        table.create(conn)
+        table.insert(conn, "deploy-dev-1", "dev")
+        table.update(conn, "deploy-dev-1", State.KEPT)
+        assert table.last(conn, "dev").state is State.KEPT
+
+
+def test_a_column_that_cannot_be_added_is_a_clear_error(server):
+    url = server.owner_database()
+    table = StateTable("dbdeploy")
+    with connect(server.url.with_dbname(url.dbname), purpose="test", autocommit=True) as admin:
+        table.create(admin)
+        admin.execute("alter table dbdeploy.deployments drop objects_after")
+        admin.execute(f'grant usage on schema dbdeploy to "{url.user}"')
+        admin.execute(f'grant select, insert, update on dbdeploy.deployments to "{url.user}"')
+    with (
+        connect(url, purpose="test", autocommit=True) as conn,
+        pytest.raises(StateError, match="must be owner"),
+    ):
+        table.create(conn)
+
+
+def test_several_schemas_on_one_target_know_nothing_of_each_other(conn):
+    one, two = StateTable("dbdeploy"), StateTable("Other State")
+    for table in (one, two):
+        table.create(conn)
+    one.insert(conn, "deploy-dev-1", "dev")
+    assert (len(one.unfinished(conn)), two.unfinished(conn), two.newest(conn)) == (1, [], None)
+
+
+def test_a_rollback_on_request_leaves_the_time_that_the_deployment_took(conn, table):
+    table.insert(conn, "deploy-dev-1", "dev")
+    table.update(conn, "deploy-dev-1", State.KEPT)
+    kept = table.find(conn, "deploy-dev-1")
+    table.update(conn, "deploy-dev-1", State.ROLLED_BACK)
+    back = table.find(conn, "deploy-dev-1")
+    assert back.finished == kept.finished
+    assert back.updated > kept.updated

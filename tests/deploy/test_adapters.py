@@ -66,7 +66,7 @@ def test_a_layout_from_the_conftest_is_detected_and_can_be_named(project, config
     assert (result.status, result.report["plan"]["layout"]) == (0, "steps")
 
 
-@pytest.mark.parametrize("kind", ["sandbox_provider", "releaser"])
+@pytest.mark.parametrize("kind", ["sandbox_provider"])
 def test_an_adapter_of_a_kind_that_cannot_be_used_yet_is_refused_not_ignored(project, kind):
     project.write("conftest.py", f"def pytest_dbdeploy_{kind}(config):\n    return object()\n")
     result = project.deploy()
@@ -74,6 +74,44 @@ def test_an_adapter_of_a_kind_that_cannot_be_used_yet_is_refused_not_ignored(pro
     assert f"pytest_dbdeploy_{kind}" in result.output
     assert "cannot use it yet" in result.output
     assert result.folder is None
+
+
+RELEASER = """
+from pathlib import Path
+from pytest_dbdeploy.releasers import ReleaseError
+
+class Helm:
+    name, rank = "helm", 30
+
+    def configured(self, job):
+        return True
+
+    def prepare(self, job):
+        return {"before": "v1", "after": "v2"}
+
+    def release(self, job, prepared, progress):
+        Path("running").write_text(prepared["after"])
+        raise ReleaseError("the pods do not start")
+
+    def stands(self, job, prepared):
+        return True
+
+    def undo(self, job, prepared, progress):
+        Path("running").write_text(prepared["before"])
+        return "chart shop is v1"
+
+def pytest_dbdeploy_releaser(config):
+    return Helm()
+"""
+
+
+def test_a_releaser_from_the_conftest_releases_and_is_put_back(project):
+    project.write("conftest.py", RELEASER)
+    result = project.deploy()
+    assert result.ended == (11, "rolled_back")
+    assert (project.root / "running").read_text() == "v1"
+    assert "the pods do not start" in result.output
+    assert "helm     chart shop is v1" in result.report["whatStandsWhere"]
 
 
 def test_what_is_no_adapter_and_a_hook_that_fails_are_said_without_a_traceback(project):

@@ -10,6 +10,7 @@ import pytest
 class Application(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.server.asked.append((self.path, self.headers.get("X-Token")))
+        self.server.headers.append(dict(self.headers))
         self.send_response(self.server.status())
         self.end_headers()
 
@@ -21,7 +22,7 @@ class Application(http.server.BaseHTTPRequestHandler):
 def serving(status):
     """An HTTP server that answers with what ``status()`` says."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Application)
-    server.status, server.asked = status, []
+    server.status, server.asked, server.headers = status, [], []
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

@@ -19,6 +19,7 @@ from pytest_dbdeploy.options import OPTIONS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CI = sorted((REPOSITORY / "examples" / "ci").glob("*.yml"))
+JOBS = ("plan", "plan"), ("production", "deploy")
 PAGES = sorted(
     page
     for page in [
@@ -95,7 +96,7 @@ def test_a_command_that_is_shown_exists(where, line, pytests_options):
             for word in words
         ), where
     else:
-        assert program in {"export", "cp", "cd", "echo", "jq", "npm"}, where
+        assert program in {"export", "cp", "cd", "echo", "jq", "npm", "apt-get"}, where
 
 
 def test_the_ci_files_deploy_and_make_dry_runs():
@@ -105,6 +106,29 @@ def test_the_ci_files_deploy_and_make_dry_runs():
         lines = [line for name, line in commands if name == file.name and line.startswith("pytest")]
         assert any("--dbdeploy-dry-run" in line for line in lines)
         assert any("--dbdeploy-env=dev" in line and "dry-run" not in line for line in lines)
+
+
+@pytest.mark.parametrize("file", CI, ids=lambda file: file.name)
+def test_the_ci_files_hand_the_hash_of_a_dry_run_to_a_job_that_a_person_starts(file):
+    jobs = yaml.safe_load(file.read_text())
+    jobs = jobs.get("jobs", jobs)
+    plan, deploy = (jobs.get(name) or jobs[f"production {other}"] for name, other in JOBS)
+    dry, echo = [line for line in scripts(plan) if "prod" in line]
+    assert "--dbdeploy-env=prod --dbdeploy-dry-run" in dry
+    assert ".plan.hash .deployments/deploy-prod-*/report.json" in echo
+    (line,) = [line for line in scripts(deploy) if "prod" in line]
+    assert line.startswith("pytest --dbdeploy-env=prod")
+    assert "dry-run" not in line
+    if file.name == "github-actions.yml":
+        assert deploy["environment"] == "production"
+        assert deploy["env"]["DBDEPLOY_APPROVE"] == "${{ needs.plan.outputs.hash }}"
+        assert plan["outputs"]["hash"] == "${{ steps.plan.outputs.hash }}"
+        assert '>> "$GITHUB_OUTPUT"' in echo
+    else:
+        assert echo.startswith('echo "DBDEPLOY_APPROVE=')
+        assert echo.endswith(f"> {plan['artifacts']['reports']['dotenv']}")
+        assert deploy["rules"][0]["when"] == "manual"
+        assert deploy["needs"] == ["production plan"]
 
 
 def test_the_page_of_commands_names_every_action_and_every_status():

@@ -23,17 +23,20 @@ LAYERS = [
     },
     {"config", "db", "journal", "last_words", "units", "decision", "gating"},
     {"layouts", "sandboxes", "releasers", "actions", "compare", "rules", "evidence", "health", "adapters"},
-    {"plan", "rehearsal", "reports", "undo"},
+    {"plan", "promotion", "history", "rehearsal", "reports", "undo"},
     {"notifiers"},
     {"flows"},
-    {"session", "cli"},
+    {"session", "cli_history", "cli"},
     {"plugin"},
 ]
 PURE = [
     "decision.py",
     "units.py",
     "model.py",
+    "promotion.py",
+    "history.py",
     "compare/diff.py",
+    "compare/parts.py",
     "compare/row_result.py",
     *(f"rules/{p.name}" for p in (PACKAGE / "rules").glob("*.py")),
 ]

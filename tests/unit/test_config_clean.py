@@ -146,7 +146,7 @@ def test_a_wrong_file_is_one_clear_message_and_status_4(project, tmp_path, capsy
     assert 'unknown key "kepe"; did you mean "keep"?' in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [["history"], ["history", "--json"], ["init"]])
+@pytest.mark.parametrize("arguments", [["init"], ["init", "--force"]])
 def test_later_commands_say_so(arguments, capsys):
     assert main(arguments) == 4
     assert "does not have this command yet" in capsys.readouterr().err

@@ -238,13 +238,73 @@ def test_a_read_only_environment_refuses_whatever_would_write(refused, mode):
         ("sandbox: {provider: neon}", "sandbox.provider"),
         ("sandbox: {url: 'postgres://h/d'}", "sandbox.url"),
         ("sandbox: {image: 'postgres:17'}", "sandbox.image"),
-        ("release: {vercel: {project: shop}}", "release.vercel.project"),
-        ("environments: {dev: {promote_from: uat}}", "environments.dev.promote_from"),
     ],
 )
 def test_documented_parts_that_this_version_does_not_have_are_refused_when_set(refused, yaml, key):
     text = refused(yaml, kind=LaterError)
     assert f"dbdeploy.yaml:1: {key}: this version does not have" in text
+
+
+@pytest.mark.parametrize(
+    ("vercel", "environ", "said"),
+    [
+        ("project: shop", {}, "release.vercel.project: a release with Vercel needs a token"),
+        (
+            "deploy_hook: 'https://h/x'",
+            {"VERCEL_TOKEN": "t0ken"},
+            "release.vercel.deploy_hook: needs release.vercel.project",
+        ),
+    ],
+)
+def test_a_release_with_vercel_that_lacks_something_is_refused(refused, vercel, environ, said):
+    yaml = f"environments: {{dev: {{branch: production}}}}\nrelease: {{vercel: {{{vercel}}}}}\n"
+    assert said in refused(yaml, {"DEV_POSTGRES_URL": "postgres://u@h/d", **environ})
+
+
+def test_a_health_check_that_could_never_succeed_is_refused(refused):
+    text = refused("environments: {dev: {health: {timeout: 5s, stable_for: 5s}}}\n")
+    assert "environments.dev.health: must have a timeout that is longer than stable_for" in text
+
+
+@pytest.mark.parametrize(
+    ("yaml", "key", "message"),
+    [
+        (
+            "environments:\n  uat: {database: 'postgres://h/uat'}\n  dev:\n    promote_from: uta\n",
+            "dbdeploy.yaml:4: environments.dev.promote_from",
+            'unknown environment "uta"; did you mean "uat"?',
+        ),
+        (
+            "environments:\n  dev:\n    promote_from: dev\n",
+            "dbdeploy.yaml:3: environments.dev.promote_from",
+            "cannot be promoted from itself",
+        ),
+        (
+            "environments:\n  dev: {promote_from: uat}\n  uat: {promote_from: int}\n  int: {promote_from: dev}\n",
+            "dbdeploy.yaml:4: environments.int.promote_from",
+            "promotion goes in a circle: dev <- uat <- int <- dev",
+        ),
+        (
+            "environments:\n  dev: {promote_from: uat}\n  uat: {promote_from: itn}\n",
+            "dbdeploy.yaml:3: environments.uat.promote_from",
+            'unknown environment "itn"',
+        ),
+        (
+            "environments:\n  dev: {promote_from: uat}\n  uat: {database: '${UAT_POSTGRES_URL}'}\n",
+            "dbdeploy.yaml:2: environments.dev.promote_from",
+            "environment uat has no database: neither its key database nor variable UAT_POSTGRES_URL is set",
+        ),
+        (
+            "environments:\n  dev: {promote_from: uat}\n  uat: {database: 'mysql://u:hunter22@h/d'}\n",
+            "dbdeploy.yaml:3: environments.uat.database",
+            "mysql",
+        ),
+    ],
+)
+def test_a_promotion_that_cannot_be_is_named_with_file_and_key(refused, yaml, key, message):
+    text = refused(yaml)
+    assert key in text
+    assert message in text
 
 
 def test_the_wrong_ending_of_the_files_name_is_no_silent_zero_configuration(refused, tmp_path):

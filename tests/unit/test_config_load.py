@@ -8,6 +8,7 @@ from pytest_dbdeploy.config.load import load_settings
 from pytest_dbdeploy.errors import ConfigError
 from pytest_dbdeploy.invocation import Action, Sourced
 from pytest_dbdeploy.model import Level, Mode, Severity
+from pytest_dbdeploy.secret import redactor
 
 URL = "postgres://app:hunter22@db.example/shop"
 
@@ -319,6 +320,27 @@ def test_paths_are_relative_to_rootdir(load, tmp_path):
     assert load("backup: {directory: backups}\n").backup.directory == tmp_path / "backups"
 
 
+def test_vercels_variables_count_and_the_bypass_goes_with_health_checks(load):
+    environ = {
+        "DEV_POSTGRES_URL": URL,
+        "VERCEL_API_URL": "http://127.0.0.1:9",
+        "VERCEL_DEPLOY_HOOK": "https://hook.example/s3cret",
+        "VERCEL_AUTOMATION_BYPASS_SECRET": "bypass-secret",
+    }
+    settings = load("release: {vercel: {project: shop}}\n", environ)
+    assert settings.release.vercel.api == "http://127.0.0.1:9"
+    assert settings.release.vercel.deploy_hook.reveal() == "https://hook.example/s3cret"
+    assert settings.environment.health.headers == {"x-vercel-protection-bypass": "bypass-secret"}
+    assert "bypass-secret" not in repr(settings)
+    assert load("", {"DEV_POSTGRES_URL": URL}).release.vercel.api == "https://api.vercel.com"
+
+
+def test_health_headers_are_secrets_unless_their_values_are_ordinary_words(load):
+    headers = "{X-Gate: abcdefghij, Accept: application/json, X-Stage: dev}"
+    load(f"environments: {{dev: {{health: {{headers: {headers}}}}}}}\n")
+    assert redactor.redact("abcdefghij application/json dev") == "*** application/json dev"
+
+
 def test_settings_print_no_secret(load):
     environ = {
         "DEV_POSTGRES_URL": URL,
@@ -348,3 +370,24 @@ def test_a_file_that_was_asked_for_must_be_there(load, tmp_path):
         load(config=tmp_path / "other.yaml")
     with pytest.raises(ConfigError, match="is a folder"):
         load(config=tmp_path)
+
+
+CHAIN = "environments: {dev: {promote_from: uat}, uat: {promote_from: int}, int: {}}\n"
+CHAIN_URLS = {f"{name}_POSTGRES_URL": f"postgres://h/{name.lower()}" for name in ("DEV", "UAT", "INT")}
+
+
+def test_an_environment_is_promoted_from_the_one_before_it_in_the_chain(load):
+    assert load(CHAIN, CHAIN_URLS).promotion.database.reveal() == "postgres://h/uat"
+    assert load(CHAIN, CHAIN_URLS, action=Action(Mode.DRY_RUN, "uat")).promotion.name == "int"
+    assert load(CHAIN, CHAIN_URLS, action=Action(Mode.DEPLOY, "int")).promotion is None
+
+
+def test_the_variable_of_another_environment_is_enough_to_be_promoted_from_it(load):
+    settings = load("environments: {dev: {promote_from: uat}}\n", CHAIN_URLS)
+    assert settings.promotion.name == "uat"
+
+
+@pytest.mark.parametrize("mode", [Mode.ROLLBACK, Mode.RESUME])
+def test_a_way_back_does_not_need_the_environment_before(load, mode):
+    action = Action(mode, "dev", deployment="deploy-dev-1764000000000")
+    assert load("environments: {dev: {promote_from: gone}}\n", action=action).promotion is None

@@ -6,10 +6,13 @@ import os
 import shutil
 import stat
 import subprocess
+from dataclasses import replace
 
 import pytest
 
+from pytest_dbdeploy.releasers import RevertedError
 from pytest_dbdeploy.releasers.git import ReleaseError, prepare, push, read_state, undo
+from tests.git_server import PASSWORD, USER, serving_git
 
 
 @pytest.fixture(autouse=True)
@@ -77,7 +80,7 @@ def at(remote, branch="develop"):
 
 
 def everything(repo):
-    """All that must stay as it is: files, index, HEAD, refs."""
+    """All that must stay as it is: files, index, HEAD, refs; a push moves the remote-tracking ref along."""
     files = {
         p.relative_to(repo).as_posix(): p.read_bytes()
         for p in repo.rglob("*")
@@ -88,7 +91,7 @@ def everything(repo):
         files,
         index,
         (repo / ".git" / "HEAD").read_text(),
-        run(repo, "for-each-ref"),
+        run(repo, "for-each-ref", "refs/heads", "refs/tags"),
         run(repo, "worktree", "list"),
     )
 
@@ -198,11 +201,7 @@ def test_the_current_commit_is_merged_and_pushed_and_nothing_else_changes(repo, 
         "other.ts",
     ]
     assert run(remote, "show", "develop:drizzle/0001.sql") == "select 1;"
-    files, index, head, refs, worktrees = everything(repo)
-    assert (files, index, head, worktrees) == (before[0], before[1], before[2], before[4])
-    assert [line for line in refs.splitlines() if "remotes" not in line] == [
-        line for line in before[3].splitlines() if "remotes" not in line
-    ]
+    assert everything(repo) == before
 
 
 def test_undoing_puts_the_branch_back_where_it_was(repo, remote):
@@ -298,14 +297,56 @@ def test_somebody_who_pushed_meanwhile_is_not_overwritten(repo, remote, tmp_path
     assert at(remote) == theirs
 
 
-def test_somebody_who_pushed_on_top_is_not_undone(repo, remote, tmp_path):
+def files(remote, branch="develop"):
+    return run(remote, "ls-tree", "-r", "--name-only", branch).split()
+
+
+def test_what_somebody_pushed_on_top_stays_when_ours_is_taken_off(repo, remote, tmp_path):
     prepared = prepare(repo, "develop")
     push(prepared)
     theirs = colleague(tmp_path, remote, "other.ts", "x")
-    with pytest.raises(ReleaseError, match="somebody else has pushed") as caught:
+    before = everything(repo)
+    assert f"which reverts {prepared.new[:10]}" in undo(prepared)
+    assert files(remote) == ["app.ts", "other.ts"]
+    assert run(remote, "rev-parse", "develop^") == theirs
+    assert everything(repo) == before
+    tip = at(remote)
+    undo(prepared)
+    assert at(remote) == tip, "done twice is done once"
+
+
+def test_what_somebody_built_on_ours_cannot_be_taken_off_by_a_machine(repo, remote, tmp_path):
+    prepared = prepare(repo, "develop")
+    push(prepared)
+    theirs = colleague(tmp_path, remote, "drizzle/0001.sql", "select 3;\n")
+    with pytest.raises(ReleaseError, match=r"was not put back.*changes the same: drizzle/0001.sql") as caught:
         undo(prepared)
     assert f"git revert -m 1 {prepared.new}" in caught.value.hint
     assert at(remote) == theirs
+
+
+def test_what_somebody_has_taken_off_already_is_left_as_it_is(repo, remote, tmp_path):
+    prepared = prepare(repo, "develop")
+    push(prepared)
+    by_hand = tmp_path / "by-hand"
+    run(tmp_path, "clone", "-b", "develop", str(remote), str(by_hand))
+    run(by_hand, "revert", "--no-edit", "-m", "1", prepared.new)
+    run(by_hand, "push", "origin", "develop")
+    tip = at(remote)
+    assert "where our commit is reverted" in undo(prepared)
+    run(remote, "update-ref", "refs/heads/develop", run(remote, "rev-parse", "main"))
+    colleague(tmp_path, remote, "other.ts", "x")
+    assert "without our commit" in undo(prepared)
+    assert at(remote) != tip
+
+
+def test_another_clone_can_undo_it(repo, remote, tmp_path):
+    """The merge was made in the first one only."""
+    prepared = prepare(repo, "develop")
+    push(prepared)
+    run(tmp_path, "clone", "--depth", "1", "-b", "main", f"file://{remote}", str(tmp_path / "ci"))
+    undo(replace(prepared, rootdir=tmp_path / "ci"))
+    assert at(remote) == prepared.old
 
 
 def hook(remote, script):
@@ -322,14 +363,137 @@ def test_a_protected_branch_says_so_in_the_servers_words(repo, remote):
     assert at(remote) == before
 
 
-def test_a_server_that_lets_no_branch_go_back_leads_to_a_revert(repo, remote):
-    run(remote, "config", "receive.denyNonFastForwards", "true")
+#: A protected branch as servers have them: nobody may rewrite it.
+NO_WAY_BACK = """
+if [ "$(git merge-base $2 $3)" != "$2" ]; then
+  echo "GH006: Protected branch update failed for $1. Cannot force-push to this branch" >&2; exit 1
+fi
+"""
+
+
+@pytest.fixture(params=["hook", "setting"])
+def protected(request, remote):
+    if request.param == "hook":
+        hook(remote, NO_WAY_BACK)
+    else:
+        run(remote, "config", "receive.denyNonFastForwards", "true")
+    return remote
+
+
+@pytest.mark.parametrize("strategy", ["merge", "fast-forward"])
+def test_where_the_branch_may_not_go_back_ours_is_reverted(repo, protected, strategy):
+    commit(repo, "more.ts", "2\n")
+    prepared = prepare(repo, "develop", strategy=strategy, deployment="deploy-dev-1")
+    push(prepared)
+    before = everything(repo)
+    assert f"which reverts {prepared.new[:10]}" in undo(prepared)
+    assert files(protected) == ["app.ts"]
+    assert run(protected, "rev-parse", "develop^") == prepared.new
+    message = run(protected, "log", "-1", "--format=%B", "develop")
+    assert f"This reverts commit {prepared.new}" in message
+    assert "Dbdeploy-Deployment: deploy-dev-1" in message
+    assert everything(repo) == before
+
+
+def test_a_revert_can_be_wanted_from_the_start(repo, remote):
     prepared = prepare(repo, "develop")
     push(prepared)
-    with pytest.raises(ReleaseError, match="was not put back") as caught:
+    undo(prepared, revert=True)
+    assert run(remote, "rev-parse", "develop^") == prepared.new
+    assert files(remote) == ["app.ts"]
+
+
+def test_a_server_that_refuses_the_revert_too_says_why(repo, remote):
+    prepared = prepare(repo, "develop")
+    push(prepared)
+    hook(remote, 'echo "the branch is frozen" >&2; exit 1')
+    with pytest.raises(
+        ReleaseError, match=r"was not put back, it still has our commit .*: the branch is frozen"
+    ) as caught:
         undo(prepared)
     assert f"git revert -m 1 {prepared.new}" in caught.value.hint
     assert at(remote) == prepared.new
+
+
+# -- after a revert
+
+
+def lost(repo):
+    """What the gate says, or None."""
+    try:
+        prepare(repo, "develop")
+    except RevertedError as error:
+        return error.message
+
+
+@pytest.mark.parametrize("strategy", ["merge", "fast-forward"])
+def test_a_revert_must_be_reverted_before_its_commits_are_deployed_again(repo, remote, strategy):
+    prepared = prepare(repo, "develop", strategy=strategy)
+    push(prepared)
+    undo(prepared, revert=True)
+
+    assert "drizzle" not in " ".join(files(remote))
+    assert run(repo, "merge-base", prepared.head, at(remote)) == prepared.head, "git takes it as merged"
+    said = lost(repo)
+    assert f"{prepared.head[:10]} change" in said
+    assert f"by {at(remote)[:10]} Revert" in said
+
+    commit(repo, "drizzle/0001.sql", "select 1; -- mended\n")
+    said = lost(repo)
+    assert f"{prepared.head[:10]} change" in said
+
+    command = next(line for line in said.splitlines() if "git revert" in line)
+    shell(repo, command)
+    push(prepare(repo, "develop"))
+    assert run(remote, "show", "develop:drizzle/0001.sql") == "select 1; -- mended"
+
+
+def test_a_revert_that_is_taken_over_leaves_the_commits_out_knowingly(repo, remote):
+    prepared = prepare(repo, "develop")
+    push(prepared)
+    undo(prepared, revert=True)
+    commit(repo, "other.ts", "x")
+    said = lost(repo)
+    shell(repo, said.splitlines()[-1])
+    push(prepare(repo, "develop"))
+    assert files(remote) == ["app.ts", "other.ts"]
+
+
+def test_a_persons_revert_counts_and_one_that_was_reverted_on_the_branch_does_not(repo, remote, tmp_path):
+    push(prepare(repo, "develop"))
+    by_hand = tmp_path / "by-hand"
+    run(tmp_path, "clone", "-b", "develop", str(remote), str(by_hand))
+    run(by_hand, "revert", "--no-edit", "-m", "1", "HEAD")
+    run(by_hand, "push", "origin", "develop")
+    commit(repo, "other.ts", "x")
+    assert "change" in lost(repo)
+    run(by_hand, "revert", "--no-edit", "HEAD")
+    run(by_hand, "push", "origin", "develop")
+    assert lost(repo) is None
+    run(by_hand, "revert", "--no-edit", "HEAD")
+    run(by_hand, "push", "origin", "develop")
+    assert "change" in lost(repo)
+
+
+def test_other_peoples_reverts_are_nobodys_business_here(repo, remote, tmp_path):
+    theirs = colleague(tmp_path, remote, "other.ts", "x")
+    by_hand = tmp_path / "by-hand"
+    run(tmp_path, "clone", "-b", "develop", str(remote), str(by_hand))
+    run(by_hand, "revert", "--no-edit", theirs)
+    run(by_hand, "push", "origin", "develop")
+    assert lost(repo) is None
+
+
+def shell(folder, command):
+    identity = {
+        f"GIT_{who}_{what}": value
+        for who in ("AUTHOR", "COMMITTER")
+        for what, value in (("NAME", "Ann"), ("EMAIL", "a@b.c"))
+    }
+    done = subprocess.run(
+        ["sh", "-ec", command], cwd=folder, capture_output=True, text=True, env={**os.environ, **identity}
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_missing_branch_is_a_clear_error(repo, remote):
@@ -381,6 +545,64 @@ def test_a_token_in_the_remotes_url_is_in_no_message(repo, url, by_name):
         prepare(repo, "develop", remote="origin" if by_name else url)
     assert "tok3n" not in str(caught.value)
     assert "cannot be read" in str(caught.value)
+
+
+@pytest.mark.parametrize("where", ["named", "insteadOf", "url"])
+def test_a_token_works_and_is_in_no_argument_of_any_process(repo, remote, tmp_path, monkeypatch, where):
+    """A real server, which wants the token; a wrapper writes down the arguments of git and of all its helpers."""
+    arguments = tmp_path / "arguments"
+    spy(tmp_path, monkeypatch, arguments)
+    with serving_git(remote) as url:
+        clean = f"{url}/remote.git"
+        dirty = clean.replace("://", f"://{USER}:{PASSWORD}@")
+        if where == "named":
+            run(repo, "remote", "set-url", "origin", dirty)
+        elif where == "insteadOf":
+            run(repo, "remote", "set-url", "origin", clean)
+            run(repo, "config", f"url.{dirty.removesuffix('remote.git')}.insteadOf", f"{url}/")
+        config = (repo / ".git" / "config").read_bytes()
+        arguments.write_text("")
+        prepared = prepare(repo, "develop", remote=dirty if where == "url" else "origin")
+        push(prepared)
+        assert at(remote) == prepared.new
+        undo(prepared)
+    assert at(remote) == prepared.old
+    called = arguments.read_text()
+    assert "remote-http" in called, "the helper was seen"
+    assert PASSWORD not in called
+    assert (repo / ".git" / "config").read_bytes() == config
+
+
+def test_a_wrong_token_is_refused_without_a_question(repo, remote):
+    with serving_git(remote) as url:
+        run(repo, "remote", "set-url", "origin", f"{url}/remote.git".replace("://", "://bot:wr0ngt0ken@"))
+        with pytest.raises(ReleaseError, match="cannot be read: ") as caught:
+            prepare(repo, "develop")
+    assert "wr0ngt0ken" not in str(caught.value)
+
+
+def test_variables_that_configure_git_already_stay(repo, remote, monkeypatch):
+    """As CI jobs bring safe.directory."""
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", "user.name")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "By variable")
+    run(repo, "config", "user.email", "a@b.c")
+    with serving_git(remote) as url:
+        run(repo, "remote", "set-url", "origin", f"{url}/remote.git".replace("://", f"://{USER}:{PASSWORD}@"))
+        assert run(repo, "log", "-1", "--format=%an", prepare(repo, "develop").new) == "By variable"
+
+
+def spy(tmp_path, monkeypatch, arguments):
+    """git's own helper programs are asked for by their names in its exec path: these write down what they are told."""
+    real, folder = run(tmp_path, "--exec-path"), tmp_path / "exec"
+    folder.mkdir()
+    for program in ("git-remote-http", "git"):
+        path = folder / program
+        target = f"{real}/{program}" if program != "git" else shutil.which("git")
+        path.write_text(f'#!/bin/sh\nprintf "%s " "$0" "$@" >> {arguments}\nexec {target} "$@"\n')
+        path.chmod(0o755)
+    monkeypatch.setenv("GIT_EXEC_PATH", f"{folder}:{real}")
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
 
 
 def test_the_users_own_ssh_command_is_used(repo, tmp_path):

@@ -61,7 +61,7 @@ def test_every_file_of_the_package_with_a_rule_is_found():
 
 
 BLOCK = """
-table-removed column-removed primary-key-removed schema-removed view-removed function-removed type-removed enum-value-removed
+schema-drift table-removed column-removed primary-key-removed schema-removed view-removed function-removed type-removed enum-value-removed
 object-dropped-implicitly table-renamed column-renamed column-type-incompatible not-null-added-without-default
 constraint-fails-on-data unique-fails-on-data foreign-key-orphans lock-blocks-reads lock-blocks-writes privilege-lost
 privilege-widened rls-disabled rls-enabled-without-policy sequence-behind-max routine-broken rows-changed-unexpectedly
