@@ -222,8 +222,8 @@ def _run_statement(
 ) -> None:
     migration = migrations[ref.migration]
     statement = migration.statements[ref.index]
-    along = watcher.statement_started(ref) if watcher else b""
     try:
+        along = watcher.statement_started(ref) if watcher else b""  # it may wait for a lock, too
         cursor = send(conn, statement, along)
     except psycopg.Error as error:
         raise StatementFailed(

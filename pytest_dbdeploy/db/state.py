@@ -45,6 +45,7 @@ class State(StrEnum):
 
 
 FINISHED = frozenset({State.KEPT, State.ROLLED_BACK, State.ABORTED})
+NOTHING_STANDS = frozenset({State.ROLLED_BACK, State.ABORTED})
 
 #: The columns of ``deployments``. Columns that are added to this list later must do without a value in older rows.
 COLUMNS: Mapping[str, LiteralString] = {

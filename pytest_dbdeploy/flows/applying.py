@@ -42,6 +42,7 @@ from ..undo import store
 from ..undo.keeping import Keeper
 from ..undo.model import Undo
 from .catalogue_check import CatalogueCheck
+from .others_writes import NotingWrites
 from .target_watch import TargetWatch, beside, far_apart
 from .workspace import Workspace
 
@@ -65,6 +66,7 @@ class Applying:
         url: DatabaseUrl,
         conn: psycopg.Connection[Any],
         watch: TargetWatch,
+        noting: NotingWrites,
         undo: Undo | None,
         check_lock: Callable[[], None],
         check: CatalogueCheck | None = None,
@@ -77,9 +79,16 @@ class Applying:
         self.url = url
         self.conn = conn
         self.watch = watch
+        self.noting = noting
         self.undo = undo
         self.check_lock = check_lock
         self.check = check
+
+    def prepare(self, units: Sequence[Unit]) -> None:
+        """Where the plan can be left half-applied, the target itself holds from the start what takes that back."""
+        if self.undo is not None and (len(units) > 1 or not all(unit.transactional for unit in units)):
+            with self.conn.transaction():
+                store.write(self.conn, self.undo, complete=False)
 
     def unit(self, unit: Unit, number: int, of: int, step: Step) -> None:
         """Runs one, again while its locks are not to be had. StatementFailed: a transactional one left nothing."""
@@ -151,7 +160,7 @@ class Applying:
             unit,
             migrations,
             self.layout,
-            Together(keeper, self.watch),
+            Together(keeper, self.noting, self.watch),
             lock_timeout=lock_timeout,
             statement_timeout=timeouts.statement,
             # A plain ROLLBACK takes it back too.
@@ -198,9 +207,7 @@ class Applying:
 
     def set_beside(self, units: Sequence[Unit], rehearsed: Sequence[StatementEvidence]) -> None:
         """What the target did, beside the rehearsal: far apart is a warning."""
-        refs = [StatementRef(m.name, i) for m in self.plan.migrations for i in range(len(m.statements))]
-        ran = {ref for unit in units for ref in unit.statements}
-        evidence = beside(rehearsed, [ref for ref in refs if ref in ran], self.watch.seconds)
+        evidence = beside(rehearsed, statements_of(self.plan, units), self.watch.seconds)
         self.workspace.record.evidence = evidence
         known = {r.name for r in self.plan.target.relations} if self.plan.target else set()
         texts = far_apart(evidence, self.watch.locks, known)
@@ -219,6 +226,13 @@ class Applying:
 
 def _gave_way(failure: StatementFailed) -> str | None:
     return f"others were let go on: {failure.gave_way}" if failure.gave_way else None
+
+
+def statements_of(plan: Plan, units: Sequence[Unit]) -> list[StatementRef]:
+    """What the units run, in the order of the evidence."""
+    refs = [StatementRef(m.name, i) for m in plan.migrations for i in range(len(m.statements))]
+    ran = {ref for unit in units for ref in unit.statements}
+    return [ref for ref in refs if ref in ran]
 
 
 def _lock_holders(conn: psycopg.Connection[Any]) -> str | None:

@@ -34,7 +34,7 @@ from ..releasers.git import read_state
 from ..reports import terminal
 from ..rules import RULES, severity_of
 from ..steps import Steps
-from . import approval, way_back
+from . import approval, before
 from .base import Close, Go, Ledger, Skip
 from .code import CodeRelease
 from .drift import DriftSearch
@@ -215,7 +215,7 @@ class DeployFlow(EndingFlow):
         self.record.evidence, self.record.changes = list(found.evidence), list(found.changes)
         self.record.findings = list(found.findings)
         self.record.not_compared = list(found.after.not_compared)
-        way_back.save_rehearsal(self.workspace.artifacts, found.before, found.after, found.emptied)
+        before.save_rehearsal(self.workspace.artifacts, found.before, found.after, found.emptied)
         self._record_way_back(found)
         plan = replace(plan, units=found.units or plan.units)
         self._set_plan(plan)

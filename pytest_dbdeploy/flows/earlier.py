@@ -11,14 +11,15 @@ import psycopg
 from .. import journal
 from ..adapters import Adapters
 from ..config.load import Settings
-from ..db.state import FINISHED, DeploymentRow, State, StateTable, end_leftovers
+from ..db.state import FINISHED, NOTHING_STANDS, DeploymentRow, State, StateTable, end_leftovers
 from ..db.url import DatabaseUrl
 from ..errors import ConfigError, DbDeployError, LockError, StateError
 from ..model import Decision, ExitStatus, Level, LogPhase, Outcome, Phase, Reason, Verdict
 from ..plan import read_schema
 from ..reports.artifacts import Artifacts
 from ..steps import Steps
-from . import undoing, way_back
+from ..undo import store
+from . import before, undoing
 from .base import Close, Ledger
 from .code import CODE_FIRST, CodeRelease
 from .common import CommonFlow
@@ -144,7 +145,7 @@ class EarlierFlow(CommonFlow):
             self._set_state(State.ROLLED_BACK)
             self.record.rollback.verified = True
             return Restored()
-        load = partial(way_back.load, self.earlier)
+        load = partial(before.load, self.earlier)
         self._set_state(State.ROLLING_BACK)
         restored = undoing.put_back(
             self.workspace,
@@ -173,7 +174,7 @@ class EarlierFlow(CommonFlow):
         """Of a deployment that left nothing in the database, or whose database is back already."""
         assert self.row is not None
         try:
-            release, database = way_back.release_of(self.earlier)
+            release, database = before.release_of(self.earlier)
         except StateError:
             # Without artifacts nobody knows of any code; there is none unless it goes first.
             if self.environment.branch is not None and self.settings.release.order == CODE_FIRST:
@@ -193,10 +194,10 @@ class EarlierFlow(CommonFlow):
         return Restored()
 
     def _release(self) -> tuple[Mapping[str, Any], bool]:
-        """As ``way_back.release_of``; without artifacts the target itself may hold all that an undo of the database needs."""
+        """As ``before.release_of``; without artifacts the target itself may hold all that an undo of the database needs."""
         assert self.url is not None and self.row is not None
         try:
-            return way_back.release_of(self.earlier)
+            return before.release_of(self.earlier)
         except StateError as error:
             if not undoing.undoable(self.workspace, self.url, self.id):
                 raise
@@ -216,8 +217,10 @@ class EarlierFlow(CommonFlow):
     def _set_state(self, state: State, **values: Any) -> None:
         assert self.url is not None
         self.workspace.journal_state(state, deployment=self.id)
-        with self.workspace.connect(self.url, "state", autocommit=True) as conn:
+        with self.workspace.connect(self.url, "state", autocommit=True) as conn, conn.transaction():
             self.table.update(conn, self.id, state, **values)
+            if state in NOTHING_STANDS:
+                store.forget(conn, [self.id])
 
     # -- end -----------------------------------------------------------------------------------------------------
 

@@ -24,9 +24,9 @@ from ..rehearsal import Rehearsal, difference, rehearse, written_so_far
 from ..sandboxes import embedded
 from ..steps import Step
 from .judging import judge_rehearsal
+from .others_writes import write_counters
 from .rehearsing_back import WayBack, rehearse_way_back
 from .rehearsing_undo import UndoRehearsal, UndoRehearsed
-from .way_back import write_counters
 from .workspace import Workspace, count, error_text
 
 PHASE = LogPhase.SANDBOX_VALIDATION

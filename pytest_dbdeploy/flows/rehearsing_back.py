@@ -34,8 +34,7 @@ class WayBack:
     """What the rollback gate judges. ``skipped``, ``error``: why it was not rehearsed, or does not hold.
 
     ``touched``: what a restore puts back; None: the whole database, for the reason ``why_whole``. ``net``: by how many rows the
-    migrations grow each table; ``unknown``: tables of which that cannot be told; ``overwritten``: those whose rows they write.
-    ``tables``: those that a restore replaces. ``written``: rows that users of the target wrote to them within ``watched`` seconds.
+    migrations grow each table; ``unknown``: tables of which that cannot be told; ``tables``: those that a restore replaces. ``written``: rows that users of the target wrote to them within ``watched`` seconds.
     """
 
     rehearsed: bool = False
@@ -46,7 +45,6 @@ class WayBack:
     why_whole: str | None = None
     net: Mapping[str, int] = field(default_factory=dict)
     unknown: tuple[str, ...] = ()
-    overwritten: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
     written: Mapping[str, int] = field(default_factory=dict)
     watched: float = 0.0
@@ -93,9 +91,6 @@ def rehearse_way_back(
         why_whole=why_whole,
         net=dict(net),
         unknown=tuple(sorted(emptied)),
-        overwritten=tuple(
-            sorted({*rehearsal.written, *(n for e in rehearsal.evidence for n in e.rewritten)} - set(history))
-        ),
         tables=tuple(sorted({*restored.tables, *_names(touched)} - set(history))),
     )
 

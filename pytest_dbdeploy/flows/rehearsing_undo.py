@@ -18,8 +18,8 @@ from ..rehearsal import Rehearsal
 from ..sandboxes.base import Sandbox
 from ..undo import store
 from ..undo.altering import CannotUndo
-from ..undo.proof import Proof, Prover, Rehearsed
-from ..undo.row_proof import RowsChange
+from ..undo.proof import Proof, Prover, Rehearsed, relations_of
+from ..undo.row_proof import RowsChange, changed_tables
 from ..units import initial_units
 from .workspace import Workspace, count, error_text
 
@@ -56,7 +56,7 @@ class UndoRehearsal:
         with self.workspace.steps.step("undo-rehearsal", "rehearse undo", PHASE) as step:
             try:
                 proof = self._best(copied, rehearsal, before, after)
-            except _NO_UNDO as error:
+            except Exception as error:  # noqa: BLE001 - what cannot be derived has another way back, whatever the reason
                 why = _why(error)
                 step.skipped(f"there is no undo: {why.splitlines()[0]}")
                 return UndoRehearsed(None, why)
@@ -93,10 +93,28 @@ class UndoRehearsal:
             text = f"the down scripts are not used: {_why(error)}"
             self.workspace.record.notes.append(text)
             self.workspace.say(PHASE, Level.WARN, text)
+        changed = self._changed_rows(copied, rehearsal)
         try:
-            return self._prove(copied, rehearsal, before, after)
+            return self._prove(copied, rehearsal, before, after, changed_rows=changed)
         except RowsChange as found:  # now it is known whose rows must be kept aside
-            return self._prove(copied, rehearsal, before, after, changed_rows=found.tables)
+            if set(found.tables) <= set(changed):
+                raise
+            return self._prove(
+                copied, rehearsal, before, after, changed_rows=tuple(sorted({*changed, *found.tables}))
+            )
+
+    def _changed_rows(self, copied: Clone, rehearsal: Rehearsal) -> tuple[str, ...]:
+        """Tables whose rows must be kept aside."""
+        names = {name for one in rehearsal.evidence for name in (*one.rows, *one.truncated)}
+        if not names:
+            return ()
+        connect, own = self.workspace.connect, self.settings.state.own_schemas
+        with (
+            connect(copied.before, "undo", autocommit=True) as before,
+            connect(copied.after, "undo", autocommit=True) as after,
+        ):
+            was, now = relations_of(before, own), relations_of(after, own)
+            return changed_tables(before, after, was, now, names - set(self.layout.history_relations))
 
     def _down(self) -> tuple[str, ...]:
         """The statements of all down scripts, the newest migration's first; none unless each migration has one."""
@@ -167,4 +185,6 @@ class UndoRehearsal:
 
 
 def _why(error: Exception) -> str:
-    return str(error) if isinstance(error, CannotUndo) else error_text(error)
+    if isinstance(error, CannotUndo):
+        return str(error)
+    return error_text(error) if isinstance(error, _NO_UNDO) else f"it could not be derived: {error!r}"

@@ -13,7 +13,7 @@ from ..errors import DbDeployError, LockError
 from ..health import check_health
 from ..model import Decision, ExitStatus, Level, LogPhase, Mode, Outcome, Phase, Reason, Verdict
 from ..plan import make_plan, read_history, read_schema
-from . import way_back
+from . import before as kept
 from .base import Close, Go, Ledger
 from .earlier import EarlierFlow
 from .workspace import error_text
@@ -48,7 +48,7 @@ class ResumeFlow(EarlierFlow):
 
     def _released(self) -> bool:
         """Releases what is left of the code. False when that cannot be done: then everything is put back, as in the first session."""
-        release, _ = way_back.release_of(self.earlier)
+        release, _ = kept.release_of(self.earlier)
         if not release:
             return True
         try:
@@ -63,7 +63,7 @@ class ResumeFlow(EarlierFlow):
     def _context(self) -> dict[str, Any]:
         assert self.url is not None
         assert self.row is not None
-        _, database = way_back.release_of(self.earlier)
+        _, database = kept.release_of(self.earlier)
         with self.workspace.connect(self.url, "verify", read_only=True) as conn:
             now = read_snapshot(conn, exclude_schemas=self.settings.state.own_schemas)
             deployed = {
@@ -71,14 +71,14 @@ class ResumeFlow(EarlierFlow):
             }  # what came to the disk since is not its business
             pending = [m.name for m in read_history(conn, self.layout).pending if m.name in deployed]
         if database:
-            before = way_back.load(self.earlier)
+            before = kept.load(self.earlier)
             rows = dict(before.rows)
-            rehearsed = way_back.load_rehearsal(self.earlier)
+            rehearsed = kept.load_rehearsal(self.earlier)
             verification = verify(before.snapshot, rehearsed.before, rehearsed.after, now)
         else:
-            rows, rehearsed = {}, way_back.RehearsedSnapshots(now, now, ())
+            rows, rehearsed = {}, kept.RehearsedSnapshots(now, now, ())
             verification = verify(now, now, now, now)
-        health, before_health = None, way_back.health_of(self.earlier)
+        health, before_health = None, kept.health_of(self.earlier)
         if self.environment.app_url and before_health:
             health = check_health(
                 self.environment.app_url, self.environment.health, patient=before_health.healthy

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
@@ -14,11 +14,10 @@ import psycopg
 
 from .. import critical
 from ..actions.dump import dump, verify
-from ..actions.restore_writes import Writes, rows_written_since
 from ..compare.rows import count_rows, user_tables
 from ..compare.snapshot import Snapshot
 from ..db import search_path
-from ..db.state import UNDO_SCHEMA, State, StateTable, notice_our_death
+from ..db.state import NOTHING_STANDS, UNDO_SCHEMA, State, StateTable, notice_our_death
 from ..db.tools import tools_for
 from ..db.url import DatabaseUrl
 from ..errors import DriftError, LockError
@@ -28,10 +27,11 @@ from ..plan import Schema, read_schema
 from ..steps import Step
 from ..undo import store
 from ..undo.model import Undo
-from . import way_back
-from .applying import Applying
+from . import before as kept
+from .applying import Applying, statements_of
 from .catalogue_check import CatalogueCheck
 from .held_lock import HeldLock
+from .others_writes import NotingWrites, write_counters
 from .rehearsing_back import WayBack
 from .target_watch import TargetWatch
 from .workspace import Workspace, count
@@ -84,7 +84,7 @@ class TargetWork:
         self.release = release
         self.table = StateTable(self.settings.state.schema_)
         self.stage = Stage.UNTOUCHED
-        self.before: way_back.Before | None = None
+        self.before: kept.Before | None = None
         self.held: HeldLock | None = None
         self.reading_seconds = 0.0
 
@@ -167,7 +167,7 @@ class TargetWork:
                 exported = conn.execute("select pg_export_snapshot(), pg_current_snapshot()::text").fetchone()
                 assert exported is not None
                 rows = count_rows(conn, user_tables(conn, self.settings.state.own_schemas))
-                writes = way_back.write_counters(conn)
+                writes = write_counters(conn)
                 self.backup_path.parent.mkdir(parents=True, exist_ok=True)
                 jobs = self.settings.backup.jobs if self.plan.target.database_bytes > 512 * 1024**2 else 1
                 backup = dump(
@@ -181,7 +181,7 @@ class TargetWork:
                     step=step,
                 )
             verify(backup)
-            self.before = way_back.Before(
+            self.before = kept.Before(
                 fingerprint=self.plan.fingerprint or "",
                 snapshot=self.baseline,
                 rows=rows,
@@ -198,7 +198,7 @@ class TargetWork:
                 unknown=rehearsal.back.unknown,
             )
             state = self._documented(backup, rehearsal.seconds, rehearsal.undo)
-            way_back.save(self.workspace.artifacts, self.before, state)
+            kept.save(self.workspace.artifacts, self.before, state)
             step.done(
                 f"{backup.bytes / 1e6:.1f} MB, {backup.path.name}",
                 path=str(backup.path),
@@ -218,7 +218,7 @@ class TargetWork:
 
     def leave_database(self) -> None:
         """No migration is pending: only code goes along."""
-        way_back.save_code_only(self.workspace.artifacts, self._documented(None, None))
+        kept.save_code_only(self.workspace.artifacts, self._documented(None, None))
         self.set_state(State.APPLYING)
         self.stage = Stage.APPLYING
         self.set_state(State.APPLIED, position=1)  # the code, which is pushed from now on
@@ -256,7 +256,6 @@ class TargetWork:
             if self.plan.command is not None:
                 self._apply_command(self.plan.command, step)
             else:
-                self._note_writes(rehearsal.back.overwritten)
                 self._apply_units(rehearsal, step)
             self.stage = Stage.APPLIED
             step.done(
@@ -273,23 +272,6 @@ class TargetWork:
         run_command(command, self.url, self.settings.rootdir, step)
         self.set_state(State.APPLIED)
 
-    def _note_writes(self, tables: Sequence[str]) -> None:
-        """What others wrote since the backup to rows that the migrations are about to write over: afterwards nobody could tell."""
-        before = self.before
-        assert before is not None
-        known = [name for name in tables if name in before.rows]
-        if not known or before.backup_snapshot is None:
-            return
-        with self.workspace.connect(self.url, "count", read_only=True) as conn:
-            conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-            written = rows_written_since(conn, known, Writes(before.backup_snapshot, before.rows, ()))
-            row = conn.execute("select pg_current_snapshot()::text").fetchone()
-            rows = count_rows(conn, known)
-        snapshot = row[0] if row else None
-        self.workspace.journal.append(
-            way_back.WRITES, snapshot=snapshot, rows=rows, written=dict(written.tables)
-        )
-
     def _apply_units(self, rehearsal: Rehearsal, step: Step) -> None:
         with (
             self.workspace.connect(self.url, "deploy", autocommit=True) as conn,
@@ -303,6 +285,8 @@ class TargetWork:
             self.stage = Stage.APPLYING
             notice_our_death(conn)
             search_path.leave_out(conn, self.settings.state.schema_)
+            assert self.before is not None
+            evidence = tuple(zip(statements_of(self.plan, rehearsal.units), rehearsal.evidence, strict=True))
             undo = rehearsal.undo.for_target(self.baseline) if rehearsal.undo else None
             applying = Applying(
                 self.workspace,
@@ -312,10 +296,12 @@ class TargetWork:
                 self.url,
                 conn,
                 watch,
+                NotingWrites(self.workspace.journal, self.before, evidence),
                 undo,
                 self._check_lock,
                 self._catalogue_check(rehearsal),
             )
+            applying.prepare(rehearsal.units)
             for number, unit in enumerate(rehearsal.units, 1):
                 applying.unit(unit, number, len(rehearsal.units), step)
                 step.progress(f"{number} of {len(rehearsal.units)}")
@@ -351,8 +337,10 @@ class TargetWork:
 
     def set_state(self, state: State, **values: Any) -> None:
         self.workspace.journal_state(state)
-        with self._writer() as conn:
+        with self._writer() as conn, conn.transaction():
             self.table.update(conn, self.workspace.id, state, **values)
+            if state in NOTHING_STANDS:
+                store.forget(conn, [self.workspace.id])
 
     def unchanged(self) -> bool:
         """Positive evidence that nothing was left on the target: its row knows of no unit, and the fingerprint is the planned one."""

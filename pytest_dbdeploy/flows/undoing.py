@@ -17,6 +17,7 @@ from ..model import Level, LogPhase
 from ..undo import store
 from ..undo.carrying import Carrying, Undone
 from . import way_back
+from .before import Before
 from .restoring import Restored
 from .workspace import Workspace, count, error_text
 
@@ -26,7 +27,7 @@ def put_back(
     url: DatabaseUrl,
     deployment: str,
     layout: LayoutReader,
-    load: Callable[[], way_back.Before],
+    load: Callable[[], Before],
     *,
     lose_writes: bool,
     first: Callable[[], None] = lambda: None,
@@ -56,7 +57,7 @@ def put_back(
 
 
 def undoable(workspace: Workspace, url: DatabaseUrl, deployment: str) -> bool:
-    """Whether the target itself holds what an undo needs."""
+    """Whether the target itself holds what an undo needs, also of a plan that was only begun."""
     if "undo" not in workspace.settings.rollback.strategies:
         return False
     try:
@@ -65,7 +66,7 @@ def undoable(workspace: Workspace, url: DatabaseUrl, deployment: str) -> bool:
     except psycopg.Error as error:
         workspace.record.notes.append(f"whether there is an undo cannot be read: {error_text(error)}")
         return False
-    return stored is not None and stored.complete
+    return stored is not None
 
 
 def _undo(
@@ -130,6 +131,7 @@ def _carry_out(
         stored.undo,
         stored.xids,
         state.own_schemas,
+        complete=stored.complete,
         forget=lambda conn: layout.forget(conn, stored.undo.migrations),
         finish=finish,
         lock_timeout=workspace.settings.timeouts.lock,

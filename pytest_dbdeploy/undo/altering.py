@@ -37,9 +37,12 @@ def column_definition(name: str, was: Properties) -> str:
 
 
 def _identity(was: Properties) -> str:
-    options = str(was["identity_options"]).replace(" min ", " minvalue ").replace(" max ", " maxvalue ")
-    sequence = f"SEQUENCE NAME {was['identity_sequence']} {options}"
+    sequence = f"SEQUENCE NAME {was['identity_sequence']} {_sequence_options(was)}"
     return f"GENERATED {str(was['identity']).upper()} AS IDENTITY ({sequence})"
+
+
+def _sequence_options(was: Properties) -> str:
+    return str(was["identity_options"]).replace(" min ", " minvalue ").replace(" max ", " maxvalue ")
 
 
 def column_details(table: str, name: str, was: Properties) -> list[str]:
@@ -55,29 +58,65 @@ def altered_column(
     alter = f"ALTER TABLE {table} ALTER COLUMN {name}"
     statements: list[str] = []
     if "type" in before or "collation" in before:
-        statements += _retyped(alter, name, was, after)
+        # An assignment cast, which refuses what does not fit: an explicit one would cut it off silently.
+        fits = _assignable(str(after.get("type", was["type"])), str(was["type"]))
+        statements += retyped(alter, was, after, "" if fits else f" USING {name}::text::{was['type']}")
+    identity = _identity_back(alter, was, before, after)
+    if not was.get("identity"):  # no default goes beside it
+        statements += identity
     for key, value in before.items():
         if key == "default" and "type" in before:
             continue
-        if key in ("type", "collation", "identity_sequence"):
+        if key in ("type", "collation") or key in _IDENTITY:
             continue
+        if key == "storage" and value is None:
+            value = _usual_storage(str(was["type"]))
         make = _COLUMN.get(key)
         if make is None or (text := make(alter, f"{table}.{name}", value)) is None:
             raise CannotUndo(f"{key.replace('_', ' ')} of column {table}.{name} cannot be set back")
         statements.append(text)
-    return statements
+    return statements if not was.get("identity") else [*statements, *identity]
 
 
-def _retyped(alter: str, name: str, was: Properties, after: Properties) -> list[str]:
+def _usual_storage(type_: str) -> str:
+    """What a type that can be toasted has from the start."""
+    return "MAIN" if type_.partition("(")[0] in ("numeric", "inet", "cidr") else "EXTENDED"
+
+
+def retyped(alter: str, was: Properties, after: Properties, using: str) -> list[str]:
+    """Gives a column its type back; ``using``: empty for an assignment cast."""
     collation = f" COLLATE {was['collation']}" if was.get("collation") else ""
     statements = []
     if was.get("default") is not None or after.get("default") is not None:
         statements.append(f"{alter} DROP DEFAULT")
-    # An assignment cast, which refuses what does not fit: an explicit one would cut it off silently.
-    using = "" if _assignable(str(after.get("type", was["type"])), str(was["type"])) else _using(name, was)
     statements.append(f"{alter} TYPE {was['type']}{collation}{using}")
     if was.get("default") is not None:
         statements.append(f"{alter} SET DEFAULT {was['default']}")
+    return statements
+
+
+_IDENTITY = frozenset({"identity", "identity_options", "identity_sequence", "identity_comment"})
+
+
+def _identity_back(alter: str, was: Properties, before: Properties, after: Properties) -> list[str]:
+    """The sequence's position is no property: it is kept aside."""
+    sequence = was.get("identity_sequence")
+    if "identity" in before and not was.get("identity"):
+        return [f"{alter} DROP IDENTITY IF EXISTS"]
+    if before.get("identity") and not after.get("identity"):
+        comment = was.get("identity_comment")
+        return [
+            f"{alter} ADD {_identity(was)}",
+            *([f"COMMENT ON SEQUENCE {sequence} IS {literal(comment)}"] if comment else []),
+        ]
+    statements = []
+    if before.get("identity"):
+        statements.append(f"{alter} SET GENERATED {str(was['identity']).upper()}")
+    if "identity_options" in before:
+        cycle = "" if str(was["identity_options"]).endswith(" cycle") else " no cycle"
+        statements.append(f"ALTER SEQUENCE {sequence} {_sequence_options(was)}{cycle}")
+    if "identity_comment" in before:
+        statements.append(f"COMMENT ON SEQUENCE {sequence} IS {literal(was.get('identity_comment'))}")
     return statements
 
 
@@ -88,10 +127,6 @@ _TEXTS = frozenset({"text", "character varying", "character"})
 def _assignable(now: str, then: str) -> bool:
     now, then = now.partition("(")[0], then.partition("(")[0]
     return now == then or then in _TEXTS or {now, then} <= _NUMBERS
-
-
-def _using(name: str, was: Properties) -> str:
-    return f" USING {name}::text::{was['type']}"
 
 
 def _default(alter: str, _: str, value: Any) -> str:
@@ -106,8 +141,8 @@ def _comment(_: str, column: str, value: Any) -> str:
     return f"COMMENT ON COLUMN {column} IS {literal(value)}"
 
 
-def _storage(alter: str, _: str, value: Any) -> str | None:
-    return f"{alter} SET STORAGE {value}" if value else None
+def _storage(alter: str, _: str, value: Any) -> str:
+    return f"{alter} SET STORAGE {value}"
 
 
 def _compression(alter: str, _: str, value: Any) -> str:
@@ -122,10 +157,6 @@ def _options(alter: str, _: str, value: Any) -> str | None:
     return f"{alter} SET ({', '.join(value)})" if value else None
 
 
-def _identity_kind(alter: str, _: str, value: Any) -> str | None:
-    return f"{alter} SET GENERATED {str(value).upper()}" if value else f"{alter} DROP IDENTITY IF EXISTS"
-
-
 _COLUMN: dict[str, Callable[[str, str, Any], str | None]] = {
     "default": _default,
     "not_null": _not_null,
@@ -134,7 +165,6 @@ _COLUMN: dict[str, Callable[[str, str, Any], str | None]] = {
     "compression": _compression,
     "statistics_target": _statistics,
     "options": _options,
-    "identity": _identity_kind,
 }
 
 
@@ -144,6 +174,8 @@ def altered_table(table: str, before: Properties, after: Properties) -> list[str
     for key, value in before.items():
         alter = f"ALTER TABLE {table}"
         match key:
+            case "partition_of" | "partition_bound":
+                continue  # see ``derive``
             case "options":
                 statements += _storage_parameters(alter, value or (), after.get(key) or ())
             case "row_security":

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import random
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
-from psycopg import sql
+from psycopg import errors, sql
 
 from ..actions.apply import DEADLOCK, LOCK_NOT_AVAILABLE
 from ..compare.snapshot import Snapshot, read_snapshot
 from ..errors import RestoreError
 from ..secret import redact_sql, redactor
-from .model import Undo, not_undone
+from . import store
+from .model import Aside, Undo, not_undone
 
 Connection = psycopg.Connection[Any]
 
@@ -50,6 +50,7 @@ class Carrying:
     """``forget``: takes the history rows away; ``finish``: the last thing before the commit (the state, what was kept).
 
     ``own_schemas``: left out of the comparison. ``patience``: seconds for which locks are waited for, each time ``lock_timeout``.
+    ``complete``: False where the plan was only begun: then not all that it makes is there.
     """
 
     undo: Undo
@@ -59,6 +60,7 @@ class Carrying:
     finish: Callable[[Connection], None] = lambda conn: None
     lock_timeout: float = LOCK_TIMEOUT_SECONDS
     patience: float = PATIENCE_SECONDS
+    complete: bool = True
     on_retry: Callable[[str], None] = lambda text: None
 
     def run(self, conn: Connection) -> Undone:
@@ -91,7 +93,7 @@ class Carrying:
             ):  # its names are all qualified; a script is written for the role's own path
                 conn.execute("set local search_path = ''")
             now = self._read(conn)
-            aside = run_statements(conn, self.undo, self.xids)
+            aside = run_statements(conn, self.undo, self.xids, complete=self.complete)
             self.forget(conn)
             wrong = not_undone(self.undo, now, self._read(conn))
             if wrong:
@@ -104,20 +106,40 @@ class Carrying:
         return read_snapshot(conn, exclude_schemas=self.own_schemas)
 
 
-def run_statements(conn: Connection, undo: Undo, xids: Sequence[str]) -> dict[str, int]:
+def run_statements(
+    conn: Connection, undo: Undo, xids: Sequence[str], *, complete: bool = True
+) -> dict[str, int]:
     """In the caller's transaction: locks, puts users' rows aside, undoes; rows put aside, by relation."""
     conn.execute(
         "select set_config('dbdeploy.first_xid', %s, true), set_config('dbdeploy.xids', %s, true)",
         [xids[0] if xids else "0", ",".join(xids)],
     )
     for relation in undo.locks:
-        conn.execute(f"LOCK TABLE {relation} IN ACCESS EXCLUSIVE MODE".encode())
-    aside: Counter[str] = Counter()
+        statement = f"LOCK TABLE {relation} IN ACCESS EXCLUSIVE MODE"
+        if complete or _is_there(conn, relation):
+            conn.execute(statement.encode())
     for one in undo.aside:
-        aside[one.relation] += conn.execute(one.sql.encode()).rowcount
+        if complete or _is_there(conn, one.relation):
+            _put_aside(conn, one, complete=complete)
     for statement in undo.steps:
         conn.execute(statement.encode())
-    return {relation: rows for relation, rows in aside.items() if rows}
+    return store.put_aside(conn, undo.deployment)
+
+
+def _is_there(conn: Connection, relation: str) -> bool:
+    row = conn.execute("select to_regclass(%s) is not null", [relation]).fetchone()
+    return bool(row and row[0])
+
+
+def _put_aside(conn: Connection, one: Aside, *, complete: bool) -> None:
+    if complete or one.all_rows is None:
+        conn.execute(one.sql.encode())
+        return
+    try:
+        with conn.transaction():
+            conn.execute(one.sql.encode())
+    except (errors.UndefinedColumn, errors.UndefinedObject):
+        conn.execute(one.all_rows.encode())
 
 
 def _words(error: psycopg.Error) -> str:

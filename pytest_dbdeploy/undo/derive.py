@@ -21,37 +21,12 @@ from .altering import (
     literal,
     role,
 )
+from .dropping import ON_TABLE, drop
 from .entries import acl, entries_of, stage
+from .granting import by_default, grantee, of_column
+from .retyping import type_back
 
 _COMMON = frozenset({"owner", "comment", "privileges"})
-#: Kinds whose DROP takes the name alone.
-_PLAIN = frozenset(
-    {
-        "table",
-        "foreign table",
-        "view",
-        "materialized view",
-        "sequence",
-        "index",
-        "statistics",
-        "function",
-        "procedure",
-        "aggregate",
-        "type",
-        "schema",
-        "collation",
-        "conversion",
-        "extension",
-        "publication",
-        "event trigger",
-        "foreign data wrapper",
-        "text search configuration",
-        "text search dictionary",
-        "text search parser",
-        "text search template",
-    }
-)
-_ON_TABLE = frozenset({"trigger", "rule", "policy"})
 _IN_PLACE = frozenset({"table", "column", "sequence", "schema"})
 _HELD_ROWS = frozenset({"table", "column"})
 _VIEWS = frozenset({"view", "materialized view"})
@@ -121,6 +96,8 @@ class _Deriving:
         self.added = {c.object for c in changes if c.change is ChangeType.ADDED and c.kind in _WITH_TABLE}
         self.removed = {c.object for c in changes if c.change is ChangeType.REMOVED and c.kind in _WITH_TABLE}
         self.remade: set[str] = set()
+        self.attached: set[str] = set()
+        self.last_alters: list[str] = []
 
     def run(self) -> Round:
         views = {
@@ -136,9 +113,15 @@ class _Deriving:
         for name in sorted(views):
             self._remake(self._kind_of_view(name), name)
         self.remade |= views
+        self.attached = {
+            c.object
+            for c in self.changes
+            if c.kind == "table" and "partition_of" in (c.before or {}) and c.after
+        }
         for change in self.changes:
             if not self._goes_with_another(change):
                 self._one(change)
+        self.round.alters += self.last_alters
         self.round.entries = dict(
             sorted(self.round.entries.items(), key=lambda item: self.order[item[1].line])
         )
@@ -151,6 +134,8 @@ class _Deriving:
         """What comes and goes with its table, its parent's partition, or its view."""
         if change.kind == "view column" or (change.object in self.remade and change.kind in _VIEWS):
             return True
+        if parent_of(change) in self.attached:
+            return True  # what a partition has of its parent's is seen in the next round
         properties = change.before or change.after or {}
         if properties.get("inherited") or (properties.get("attached_to") and change.kind == "index"):
             return change.change is not ChangeType.MODIFIED
@@ -161,6 +146,9 @@ class _Deriving:
 
     def _one(self, change: Change) -> None:
         match change.change:
+            case _ if change.kind == "default privileges":
+                before, after = ((p or {}).get("privileges") for p in (change.before, change.after))
+                self.round.late += by_default(change.object, before, after)
             case ChangeType.ADDED:
                 self.round.drops.append(drop(change.kind, change.object, change.after or {}))
             case ChangeType.REMOVED:
@@ -203,6 +191,7 @@ class _Deriving:
         if not was.get("generated"):
             self.round.fills += self._rows("column", name)
         self.round.late += column_details(table, column, was)
+        self.round.late += self.fills.get(("identity", name), ())
 
     def _constraint(self, table: str, name: str) -> None:
         """Checks stand in CREATE TABLE: the dump has no entry of theirs."""
@@ -221,17 +210,20 @@ class _Deriving:
         if kind in ("function", "procedure") and "definition" in before and self._replaces(change):
             self.round.alters.append(str(self._properties(kind, name)["definition"]))
             before.pop("definition")
-        if kind not in _IN_PLACE and set(before) - _COMMON:
+        if kind == "type" and set(before) - _COMMON:
+            self._type(name, before, after)
+        elif kind not in _IN_PLACE and set(before) - _COMMON:
             self._remake(kind, name)
             return
         common = {key: before.pop(key) for key in _COMMON & set(before) if kind != "column"}
         self._common(kind, name, common, after)
-        if not before:
+        if not before or kind == "type":
             return
         was = self._properties(kind, name)
         if kind == "column":
             self._altered_column(name, was, before, after)
         elif kind == "table":
+            self._partition(name, was, before, after)
             self.round.alters += altered_table(name, {k: was.get(k) for k in before}, after)
         elif kind == "sequence":
             self.round.alters += altered_sequence(name, was, before)
@@ -243,15 +235,49 @@ class _Deriving:
     ) -> None:
         table = parent_name(name)
         before = {key: was.get(key) for key in before}
-        if before.pop("privileges", None) is not None or "privileges" in after:
-            raise CannotUndo(f"privileges of column {name} cannot be set back")
-        if before.get("identity") and not after.get("identity"):
-            raise CannotUndo(f"identity of column {name} cannot be set back")
-        statements = altered_column(table, name[len(table) + 1 :], was, before, after)
+        column = name[len(table) + 1 :]
+        if {"generated", "expression"} & set(before) and was.get("generated"):
+            self.round.drops.append(drop("column", name, {}))
+            self._bring_back_column(table, name)
+            return
+        if "privileges" in before:
+            before.pop("privileges")
+            self.round.last += of_column(table, column, was.get("privileges"), after.get("privileges"))
+        statements = altered_column(table, column, was, before, after)
         late = [text for text in statements if text.endswith("SET NOT NULL")]
-        self.round.alters += [text for text in statements if text not in late]
+        late += [text for text in statements if " ADD GENERATED " in text]  # which asks for NOT NULL
+        first = [
+            text for text in statements if " DROP IDENTITY " in text
+        ]  # its sequence may have an old one's name
+        self.round.drops += first
+        self.round.alters += [text for text in statements if text not in (*late, *first)]
         self.round.fills += self.fills.get(("column", name), ())
         self.round.late += late
+        self.round.late += self.fills.get(("identity", name), ())
+
+    def _type(self, name: str, before: dict[str, Any], after: Mapping[str, Any]) -> None:
+        keys = set(before) - _COMMON
+        made = type_back(name, self.was, {k: before[k] for k in keys}, {k: after.get(k) for k in keys})
+        self.round.drops += made.drops
+        self.last_alters += made.alters
+        if made.again:
+            self._bring_back("type", name)
+            before.clear()  # owner, comment and privileges come along
+
+    def _partition(
+        self, name: str, was: Mapping[str, Any], before: Mapping[str, Any], after: Mapping[str, Any]
+    ) -> None:
+        """DETACH and ATTACH."""
+        if "partition_of" not in before:
+            if "partition_bound" in before:
+                raise CannotUndo(f"partition bound of table {name} cannot be set back")
+            return
+        if after.get("partition_of"):
+            self.round.alters.append(f"ALTER TABLE {after['partition_of']} DETACH PARTITION {name}")
+        if was.get("partition_of"):
+            self.round.late.append(
+                f"ALTER TABLE {was['partition_of']} ATTACH PARTITION {name} {was['partition_bound']}"
+            )
 
     def _replaces(self, change: Change) -> bool:
         """Whether CREATE OR REPLACE takes the old definition: name, arguments and result are the same."""
@@ -260,14 +286,12 @@ class _Deriving:
         return old[:2] == new[:2]
 
     def _remake(self, kind: str, name: str) -> None:
-        if kind == "type":
-            raise CannotUndo(f"{kind} {name} was changed, and cannot be changed back")
         self.round.drops.append(drop(kind, name, self._properties(kind, name)))
         self._bring_back(kind, name)
 
     def _common(self, kind: str, name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
         """Owner, comment, privileges."""
-        if kind in _ON_TABLE or kind == "constraint":
+        if kind in ON_TABLE or kind == "constraint":
             table = parent_name(name)
             on = f"{kind.upper()} {name[len(table) + 1 :]} ON {table}"
         else:
@@ -282,8 +306,10 @@ class _Deriving:
     def _privileges(self, kind: str, name: str, now: Collection[str]) -> None:
         """Back to the default of its kind, from which the dump's grants start."""
         on = f"{'TABLE' if kind in _WITH_TABLE else kind.upper()} {name}"
+        if kind == "privileges":
+            raise CannotUndo(f"privileges on {name} cannot be set back")
         owner = role(str(self._properties(kind, name)["owner"]))
-        grantees = {line.partition(":")[0] for line in now if ":" in line} - {"PUBLIC"}
+        grantees = {grantee(line.rpartition(": ")[0]) for line in now if ":" in line} - {"PUBLIC"}
         self.round.late += [f"REVOKE ALL ON {on} FROM {grantee}" for grantee in sorted({*grantees, "PUBLIC"})]
         self.round.late.append(f"GRANT ALL ON {on} TO {owner}")
         if kind in ("function", "procedure", "aggregate"):
@@ -291,22 +317,3 @@ class _Deriving:
         if kind == "type":
             self.round.late.append(f"GRANT USAGE ON {on} TO PUBLIC")
         self.round.entries |= {entry.line: entry for entry in acl(kind, name, self.dump)}
-
-
-def drop(kind: str, name: str, properties: Mapping[str, Any]) -> str:
-    """CASCADE: what else goes is seen, and brought back or refused. CannotUndo for what has no such name."""
-    table = parent_name(name)
-    part = name[len(table) + 1 :]
-    if kind in _PLAIN:
-        word = "STATISTICS" if kind == "statistics" else kind.upper()
-        name = f"{name[:-1]}*)" if kind == "aggregate" and name.endswith("()") else name
-        return f"DROP {word} IF EXISTS {name} CASCADE"
-    if kind in _ON_TABLE:
-        return f"DROP {kind.upper()} IF EXISTS {part} ON {table} CASCADE"
-    if kind == "column":
-        return f"ALTER TABLE {table} DROP COLUMN IF EXISTS {part} CASCADE"
-    if kind == "constraint":
-        return f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {part} CASCADE"
-    if kind == "foreign server":
-        return f"DROP SERVER IF EXISTS {name} CASCADE"
-    raise CannotUndo(f"{kind} {name} cannot be taken back")

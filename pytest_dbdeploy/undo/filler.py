@@ -54,10 +54,18 @@ class Filler:
         self.conn = conn
         self.original = original
 
-    def fill(self, relation: Relation, was: Relation | None, also: Sequence[str] = ()) -> Written:
+    def fill(
+        self,
+        relation: Relation,
+        was: Relation | None,
+        also: Sequence[str] = (),
+        lacking: Collection[str] = (),
+        only_now: Mapping[str, sql.Composable] | None = None,
+    ) -> Written:
         """Writes to one table, each statement committed where the server takes it. ``was``: the table before, where it was there.
 
-        ``also``: columns to be updated.
+        ``also``: columns to be updated. ``lacking``: columns that a row had to bring along before. ``only_now``: values that a
+        column did not take before.
         """
         key = relation.keys[0] if relation.keys else ()
         keys: list[str] = []
@@ -70,14 +78,19 @@ class Filler:
         names = tuple(column.name for column in relation.columns)
         statements = [("insert", names, _insert(relation, unique)), ("delete", (), _delete(relation))]
         statements += [("update", (column.name,), _update(relation, column)) for column in updated]
+        statements += [
+            ("new value", (column.name,), _update(relation, column, only_now[column.name]))
+            for column in relation.columns
+            if only_now and column.name in only_now
+        ]
         returning = sql.SQL(" returning {}, to_jsonb(t)").format(_json(key) if key else sql.SQL("null::text"))
         for operation, columns, statement in statements:
             try:
                 with self.conn.transaction():
                     rows = self.conn.execute(statement + returning).fetchall()
                     if was is not None and key in was.keys:
-                        for row in rows:
-                            self._replay(was, columns, operation, key, *row)
+                        for row in rows if operation != "new value" else ():
+                            self._replay(was, columns, operation, key, *row, lacking=lacking)
             except (psycopg.Error, _Refused):
                 continue  # a constraint, a trigger: as a user's own statement would be refused
             if rows:
@@ -99,7 +112,15 @@ class Filler:
         return {row[0] for row in rows}
 
     def _replay(
-        self, was: Relation, columns: Sequence[str], operation: str, key: Sequence[str], value: str, row: Any
+        self,
+        was: Relation,
+        columns: Sequence[str],
+        operation: str,
+        key: Sequence[str],
+        value: str,
+        row: Any,
+        *,
+        lacking: Collection[str],
     ) -> None:
         names = sql.SQL(", ").join(sql.Identifier(c.name) for c in was.columns if c.name in columns)
         if operation != "delete" and not any(c.name in columns for c in was.columns):
@@ -109,8 +130,15 @@ class Filler:
         new = sql.SQL("select {} from jsonb_populate_record(null::{}, {})").format(
             names, table, sql.Literal(Jsonb(row))
         )
+        brought = [(c, new_value(c, was)) for c in was.columns if c.name in lacking]
+        extra = [(sql.Identifier(c.name), chosen) for c, chosen in brought if chosen is not None]
         statement = {
-            "insert": sql.SQL("insert into {} ({}) overriding system value {}").format(table, names, new),
+            "insert": sql.SQL("insert into {} ({}) overriding system value select {} from ({}) r").format(
+                table,
+                sql.SQL(", ").join([names, *(name for name, _ in extra)]),
+                sql.SQL(", ").join([sql.SQL("r.*"), *(chosen for _, chosen in extra)]),
+                new,
+            ),
             "update": sql.SQL("update {} set ({}) = ({}) where {}").format(table, names, new, found),
             "delete": sql.SQL("delete from {} where {}").format(table, found),
         }[operation]
@@ -162,10 +190,10 @@ def _usual_column(relation: Relation, key: Sequence[str]) -> Column | None:
     return next((c for c in rest if c.base in _TEXTS), rest[0] if rest else None)
 
 
-def _update(relation: Relation, column: Column) -> sql.Composable:
-    """One row gets a value that none has."""
+def _update(relation: Relation, column: Column, value: sql.Composable | None = None) -> sql.Composable:
+    """One row gets this value, or one that none has."""
     table, name = _table(relation), sql.Identifier(column.name)
-    value = new_value(column, relation) or name
+    value = value or new_value(column, relation) or name
     return sql.SQL("update {} as t set {} = {} where ctid = (select ctid from {} limit 1 offset 1)").format(
         table, name, value, table
     )

@@ -17,6 +17,7 @@ from ..db.state import UNDO_SCHEMA
 from ..model import Change, ChangeType, StatementEvidence, StatementRef, Unit
 from . import store
 from .altering import CannotUndo, literal
+from .asides import put_aside, refuse_followers
 from .model import EXCLUSIVE, Keep
 
 Fills = dict[tuple[str, str], list[str]]
@@ -58,6 +59,7 @@ class _Keeping:
         relations: Catalogue,
         evidence: Sequence[tuple[StatementRef, StatementEvidence]],
     ) -> None:
+        self.deployment = deployment
         self.number = deployment.rpartition("-")[2]
         self.changes = changes
         self.before = before
@@ -87,6 +89,10 @@ class _Keeping:
         for change in self.changes:
             if change.kind == "sequence" and change.change is ChangeType.REMOVED:
                 self._sequence(change.object)
+            elif (
+                change.kind == "column" and (change.before or {}).get("identity") and _loses_identity(change)
+            ):
+                self._positions(parent_name(change.object), [change.object])
         return Keeping(tuple(self.keeps), self.fills)
 
     def _properties(self, kind: str, name: str) -> Mapping[str, Any]:
@@ -101,12 +107,16 @@ class _Keeping:
             f"INSERT INTO {table} ({names}) OVERRIDING SYSTEM VALUE SELECT {values} FROM {kept} k"
             if columns
             else f"INSERT INTO {table} SELECT FROM {kept} k",
-            *self._positions(table, columns),
         ]
+        self._positions(table, columns)
 
     def _columns(self, table: str, columns: list[str]) -> None:
         removed = {
-            split_name(c.object)[-1] for c in self.changes if c.kind == "column" and parent_of(c) == table
+            split_name(c.object)[-1]
+            for c in self.changes
+            if c.kind == "column"
+            and parent_of(c) == table
+            and (c.change is ChangeType.REMOVED or "type" in (c.before or {}))
         }
         keys = self.relations[table].keys if table in self.relations else ()
         key = next((key for key in keys if not removed.intersection(key)), None)
@@ -118,27 +128,38 @@ class _Keeping:
             column for name in key for column in self._columns_of(table) if split_name(column)[-1] == name
         ]
         kept = self._keep(table, ", ".join(map(_part, columns)), [*parts, *columns])
+        lacking = [c for c in columns if needs_value(self._properties("column", c))]
+        if lacking:
+            refuse_followers(table, self.before)
         same = " AND ".join(f"t.{_part(part)} = {self._back(part)}" for part in parts)
         for column in columns:
             self.fills["column", column] = []
         values = ", ".join(f"{_part(column)} = {self._back(column)}" for column in columns)
         self.fills["column", columns[-1]] = [
             f"ALTER TABLE {table} DISABLE TRIGGER USER",
+            *([self._without_value(table, kept, same)] if lacking else []),
             f"UPDATE {table} t SET {values} FROM {kept} k WHERE {same}",
             *self._enabled_triggers(table),
-            *self._positions(table, columns),
         ]
+        self._positions(table, columns)
+
+    def _without_value(self, table: str, kept: str, same: str) -> str:
+        """Rows that users inserted meanwhile have no value where there must be one: they go aside."""
+        where = f"FROM {self._only(table)}{table} t WHERE NOT EXISTS (SELECT FROM {kept} k WHERE {same})"
+        return put_aside(self.deployment, table, where, moved=True)
 
     def _sequence(self, name: str) -> None:
         owner = self._properties("sequence", name).get("owned_by")
         ref = self._when(parent_name(owner)) if owner else self._dropping("sequence", name)
+        self.fills["sequence", name] = [self._position(name, ref)]
+
+    def _position(self, sequence: str, ref: StatementRef) -> str:
+        """Keeps where a sequence stands; the statement that has it go on there."""
         table = f"kept_{self.number}_{len(self.keeps) + 1}"
         kept = f"{UNDO_SCHEMA}.{table}"
-        copy = f"CREATE TABLE {kept} AS SELECT last_value, is_called FROM {name}"
-        self.keeps.append(Keep(ref.migration, ref.index, f"{name} (position)", table, (copy,)))
-        self.fills["sequence", name] = [
-            f"SELECT pg_catalog.setval({literal(name)}, k.last_value, k.is_called) FROM {kept} k"
-        ]
+        copy = f"CREATE TABLE {kept} AS SELECT last_value, is_called FROM {sequence}"
+        self.keeps.append(Keep(ref.migration, ref.index, f"{sequence} (position)", table, (copy,)))
+        return f"SELECT pg_catalog.setval({literal(sequence)}, k.last_value, k.is_called) FROM {kept} k"
 
     def _dropping(self, kind: str, name: str) -> StatementRef:
         for ref, one in self.evidence:
@@ -146,13 +167,18 @@ class _Keeping:
                 return ref
         raise CannotUndo(f"it is not known which statement drops {kind} {name}")
 
-    def _positions(self, table: str, columns: Sequence[str]) -> list[str]:
-        """An identity goes on after the greatest value."""
-        return [
-            f"SELECT pg_catalog.setval({literal(str(sequence))}, greatest(max({_part(column)}), 1)::bigint) FROM {table}"
-            for column in columns
-            if (sequence := self._properties("column", column).get("identity_sequence"))
-        ]
+    def _positions(self, table: str, columns: Sequence[str]) -> None:
+        """An identity goes on where it was, or after what users wrote meanwhile."""
+        for column in columns:
+            if sequence := self._properties("column", column).get("identity_sequence"):
+                value = f"(CASE WHEN s.seqincrement > 0 THEN max(t.{_part(column)}) ELSE min(t.{_part(column)}) END)"
+                last = f"(SELECT last_value FROM {sequence})"
+                self.fills["identity", column] = [
+                    self._position(str(sequence), self._when(table)),
+                    f"SELECT pg_catalog.setval({literal(str(sequence))}, {value}) FROM {table} t, pg_catalog.pg_sequence s"
+                    f" WHERE s.seqrelid = {literal(str(sequence))}::regclass GROUP BY s.seqincrement"
+                    f" HAVING ({value} - {last}) * sign(s.seqincrement) > 0",
+                ]
 
     def _enabled_triggers(self, table: str) -> list[str]:
         """Those that are there before and after: the others are made again later."""
@@ -185,13 +211,16 @@ class _Keeping:
             f"{_part(column)}{'::text AS ' + _part(column) if self._own_type(column) else ''}"
             for column in columns
         )
-        only = "" if self._properties("table", table).get("partition_key") else "ONLY "
+        source = f"{self._only(table)}{table}"
         statements = (
-            f"LOCK TABLE {only}{table} IN ACCESS EXCLUSIVE MODE",
-            f"CREATE TABLE {kept} AS SELECT {values} FROM {only}{table}",
+            f"LOCK TABLE {source} IN ACCESS EXCLUSIVE MODE",
+            f"CREATE TABLE {kept} AS SELECT {values} FROM {source}",
         )
         self.keeps.append(Keep(ref.migration, ref.index, f"{table} ({what})", name, statements))
         return kept
+
+    def _only(self, table: str) -> str:
+        return "" if self._properties("table", table).get("partition_key") else "ONLY "
 
     def _when(self, table: str) -> StatementRef:
         """Right before the first statement that writes to the table or locks it as a drop does."""
@@ -202,6 +231,16 @@ class _Keeping:
                     return ref
                 break
         raise CannotUndo(f"it is not known which statement takes the rows of {table}")
+
+
+def needs_value(properties: Mapping[str, Any]) -> bool:
+    """Whether each row must bring a value of this column along."""
+    given = ("default", "identity", "generated")
+    return bool(properties.get("not_null")) and not any(properties.get(one) for one in given)
+
+
+def _loses_identity(change: Change) -> bool:
+    return change.change is ChangeType.MODIFIED and not (change.after or {}).get("identity")
 
 
 def _part(column: str) -> str:

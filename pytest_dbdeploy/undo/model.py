@@ -16,10 +16,14 @@ EXCLUSIVE = "AccessExclusiveLock"
 
 @dataclass(frozen=True, slots=True)
 class Aside:
-    """A statement that puts users' rows aside before what holds them is dropped. ``relation``: whose they are."""
+    """A statement that puts users' rows aside before what holds them is dropped. ``relation``: whose they are.
+
+    ``all_rows``: the same for whatever they wrote to it: where a half-applied plan has not all the columns that ``sql`` names.
+    """
 
     relation: str
     sql: str
+    all_rows: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from ..actions.apply import run_unit
 from ..actions.process import first_lines, output, tool_environment
 from ..actions.toc import Entry, as_list
 from ..compare.diff import differences
-from ..compare.names import parent_name, split_name
-from ..compare.relations import Catalogue, Relation, read_catalogue
+from ..compare.names import parent_name
+from ..compare.relations import Catalogue, read_catalogue
 from ..compare.renames import Identities
 from ..compare.snapshot import Snapshot, read_identities, read_snapshot
 from ..db.splitter import scan
@@ -28,17 +28,19 @@ from . import row_keeping, store
 from .altering import CannotUndo
 from .asides import asides
 from .carrying import Carrying, Undone, run_statements
-from .derive import derive, drop
+from .derive import derive
+from .dropping import drop
 from .filler import Filler, Written
 from .keeping import Keeper, Keeping, keeping, with_cost
+from .meanwhile import Meanwhile
 from .model import Touched, Undo
 from .renaming import Renames, renames
+from .retyping import new_labels
 from .row_proof import RowProof
 
 Connection = psycopg.Connection[Any]
 
-_ROUNDS = 5
-_READING = frozenset({"AccessShareLock", "RowShareLock"})
+_ROUNDS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +110,11 @@ class Prover:
     def run(self) -> Proof:
         """CannotUndo says why there is no undo; RestoreError and psycopg.Error why it did not hold."""
         start = self._snapshot()
-        relations = self._relations(self.copy)
+        relations = relations_of(self.copy, self.own_schemas)
         was = read_identities(self.original)
         self.renames = renames(was, self.found.identities)
+        found = self.found
+        self.meanwhile = Meanwhile(found.before, found.after, self.changes, self._real(), found.evidence)
         kept = Keeping((), {})
         if not self.down:
             kept = self._keeping(relations)
@@ -121,16 +125,21 @@ class Prover:
             raise CannotUndo(
                 f"{size / 1e6:.1f} MB would have to be kept aside, more than rollback.keep_aside_max"
             )
-        written = self._write(relations)
+        written = self.meanwhile.write(
+            Filler(self.copy, self.original),
+            relations.relations,
+            relations_of(self.copy, self.own_schemas).relations,
+        )
         undo = self._derived(undo, kept, start)
         stored = store.load(self.copy, undo.deployment)
         assert stored is not None
         rows = RowProof(
             self.original,
             self.copy,
-            [relations.relations[name] for name in self._touched_tables(relations)],
+            [relations.relations[name] for name in self.meanwhile.touched(relations.relations)],
             written,
             self.found.after,
+            self.meanwhile.giving_way(),
         )
         done = Carrying(
             undo,
@@ -216,43 +225,6 @@ class Prover:
             tuple(text for one in rows for text in one.fills),
         )
 
-    # -- what users do meanwhile -----------------------------------------------------------------------------------
-
-    def _touched_tables(self, relations: Catalogue) -> list[str]:
-        """Tables of before that the plan does more with than to read them."""
-        found: set[str] = set()
-        for one in self.found.evidence:
-            found.update(lock.relation for lock in one.locks if lock.mode not in _READING)
-            found.update((*one.rows, *one.rewritten, *one.truncated))
-        for change in self.changes:
-            table = (change.before or change.after or {}).get("table") or parent_name(change.object)
-            found.update((change.object, str(table)))
-        return sorted(name for name in found if name in relations.relations)
-
-    def _write(self, relations: Catalogue) -> list[Written]:
-        now = self._relations(self.copy).relations
-        added = [c.object for c in self._real() if c.change is ChangeType.ADDED]
-        touched = [name for name in self._touched_tables(relations) if name in now]
-        written = []
-        filler = Filler(self.copy, self.original)
-        for name in dict.fromkeys([*touched, *(n for n in added if n in now)]):
-            relation = self._writable(now[name])
-            was = relations.relations.get(name)
-            comparable = bool(relation.keys) and was is not None and relation.keys[0] in was.keys
-            if relation.kind in ("r", "p") and relation.columns and (comparable or name in added):
-                new = [split_name(c)[-1] for c in added if parent_name(c) == name]
-                written.append(filler.fill(relation, was and self._writable(was), new))
-        return written
-
-    def _writable(self, relation: Relation) -> Relation:
-        columns = self.found.after.objects.get("column", {})
-        generated = {
-            split_name(name)[-1]
-            for name, properties in columns.items()
-            if properties.get("generated") and parent_name(name) == relation.name
-        }
-        return replace(relation, columns=tuple(c for c in relation.columns if c.name not in generated))
-
     # -- the reverse statements ------------------------------------------------------------------------------------
 
     def _derived(self, undo: Undo, kept: Keeping, start: Snapshot) -> Undo:
@@ -265,7 +237,7 @@ class Prover:
         changed |= {c.object for c in self.changes}
         undo = replace(
             undo,
-            locks=tuple(sorted(name for name in changed if name in tables)),
+            locks=tuple(sorted(name for name in changed | self.meanwhile.converted() if name in tables)),
             aside=asides(undo.deployment, self._real(), found.after),
         )
         stored = store.load(self.copy, undo.deployment)
@@ -286,8 +258,10 @@ class Prover:
                 if self.down:
                     raise CannotUndo(f"after the down scripts these differ: {_named(left)}")
                 touched |= {(c.kind, c.object) for c in left}
-                made = derive(left, found.was, found.entries, kept.fills, rows)
-                statements, rows = [*self._views_in_the_way(left), *made.statements(self._text)], ()
+                statements = self._in_the_way(left)
+                if not statements:
+                    made = derive(left, found.was, found.entries, kept.fills, rows)
+                    statements, rows = made.statements(self._text), ()
                 for statement in statements:
                     self.copy.execute(statement.encode())
                 steps += statements
@@ -302,13 +276,14 @@ class Prover:
             ),
         )
 
-    def _views_in_the_way(self, left: Sequence[Change]) -> list[str]:
-        """No column's type changes under a view: it is dropped, and found missing in the next round."""
+    def _in_the_way(self, left: Sequence[Change]) -> list[str]:
+        """No column's type changes under a view, a trigger, a policy: they are dropped, and found missing in the next round."""
         columns = [c.object for c in left if c.kind == "column" and "type" in (c.before or {}) and c.after]
-        views = (
-            self.copy.execute(query("undo_dependents"), {"columns": columns}).fetchall() if columns else []
-        )
-        return [drop(kind, name, {}) for kind, name in views]
+        types = [c.object for c in left if new_labels(c)]
+        if not columns and not types:
+            return []
+        named = {"columns": columns, "types": types}
+        return [drop(kind, name, {}) for kind, name in self.copy.execute(query("undo_dependents"), named)]
 
     def _text(self, entries: Sequence[Entry]) -> list[str]:
         """The dump's statements for these entries."""
@@ -350,10 +325,12 @@ class Prover:
     def _snapshot(self) -> Snapshot:
         return read_snapshot(self.copy, exclude_schemas=self.own_schemas)
 
-    def _relations(self, conn: Connection) -> Catalogue:
-        with conn.transaction():
-            conn.execute("set local search_path = ''")
-            return read_catalogue(conn, self.own_schemas)
+
+def relations_of(conn: Connection, own_schemas: Sequence[str]) -> Catalogue:
+    """The tables with their columns and keys, named in full."""
+    with conn.transaction():
+        conn.execute("set local search_path = ''")
+        return read_catalogue(conn, own_schemas)
 
 
 def _is_setting(statement: str) -> bool:

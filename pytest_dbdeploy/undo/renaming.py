@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..compare.names import parent_name
 from ..compare.renames import Identities
 from .altering import CannotUndo
-from .derive import drop
+from .dropping import ON_TABLE, drop
 
 _ROUTINES = frozenset({"function", "procedure", "aggregate"})
 _COLUMNS = frozenset({"column", "view column"})
@@ -53,7 +53,7 @@ def _statements(moved: Sequence[tuple[str, str, str]]) -> list[str]:
     constraints = {(_last(old), _last(new)) for kind, old, new in moved if kind == "constraint"}
     statements = [f"ALTER SCHEMA {new} RENAME TO {old}" for new, old in schemas.items()]
     for kind, old, new in moved:
-        if kind in _COLUMNS or kind in ("constraint", "schema"):
+        if kind in _COLUMNS or kind in ON_TABLE or kind in ("constraint", "schema"):
             continue
         if kind == "index" and (_last(old), _last(new)) in constraints:
             continue  # it goes with its constraint
@@ -61,7 +61,11 @@ def _statements(moved: Sequence[tuple[str, str, str]]) -> list[str]:
     for kind, old, new in moved:
         if _last(old) == _last(new):
             continue
-        if kind in _COLUMNS:
+        if kind in ON_TABLE:
+            statements.append(
+                f"ALTER {kind.upper()} {_last(new)} ON {parent_name(old)} RENAME TO {_last(old)}"
+            )
+        elif kind in _COLUMNS:
             statements.append(f"ALTER TABLE {parent_name(old)} RENAME COLUMN {_last(new)} TO {_last(old)}")
         elif kind == "constraint":
             statements.append(

@@ -12,7 +12,7 @@ from ..compare.snapshot import Snapshot
 from ..db.state import UNDO_SCHEMA
 from ..model import StatementEvidence, StatementRef, Unit
 from .altering import CannotUndo
-from .asides import THEIRS
+from .asides import THEIRS, refuse_followers
 from .model import EXCLUSIVE, Keep
 
 _GONE, _THEIRS = '"dbdeploy gone"', '"dbdeploy theirs"'
@@ -146,7 +146,7 @@ class _KeptRows:
     def _first(self) -> tuple[str, ...]:
         """What only can be told before the table is altered: who wrote a row."""
         same = self._same("t", "k")
-        self._refuse_cascades()
+        refuse_followers(self.table, self.plan.after)
         return (
             f"UPDATE {self.kept} k SET {_THEIRS} = true FROM {self.source} t WHERE {same} AND {THEIRS}",
             *self._quiet(
@@ -154,15 +154,6 @@ class _KeptRows:
                 f"DELETE FROM {self.source} t USING {self.inserted} k WHERE {same} AND NOT ({THEIRS})",
             ),
         )
-
-    def _refuse_cascades(self) -> None:
-        """To delete a row that a migration inserted must not take users' rows along."""
-        for name, properties in self.plan.after.objects.get("constraint", {}).items():
-            text = str(properties.get("definition"))
-            if f"REFERENCES {self.table}(" in text and "ON DELETE " in text:
-                raise CannotUndo(
-                    f"rows of {self.table} are changed, and {name} has rows of others follow them"
-                )
 
     def _fills(self) -> tuple[str, ...]:
         changed = [c for c in self.was if c in self.now and c not in self.key]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
 from ..compare.names import parent_name, split_name
-from ..compare.relations import Relation
+from ..compare.relations import Catalogue, Relation
 from ..compare.rows import PINNED
 from ..compare.snapshot import Snapshot
+from ..db.state import UNDO_SCHEMA
 from .altering import CannotUndo
 from .filler import Written
 
@@ -26,8 +28,27 @@ class RowsChange(CannotUndo):
         self.tables = tuple(tables)
 
 
+def changed_tables(
+    before: Connection, after: Connection, was: Catalogue, now: Catalogue, names: Collection[str]
+) -> tuple[str, ...]:
+    """Those of ``names`` whose rows are others once migrated, in the columns that stay as they are. Two digests cost less than a proof in vain."""
+    changed = []
+    for name in sorted(names):
+        old, new = was.relations.get(name), now.relations.get(name)
+        if old is None or new is None or old.kind not in ("r", "p"):
+            continue
+        types = {column.name: column.type for column in new.columns}
+        same = replace(old, columns=tuple(c for c in old.columns if types.get(c.name) == c.type))
+        if _digest(before, same, None) != _digest(after, same, None):
+            changed.append(name)
+    return tuple(changed)
+
+
 class RowProof:
-    """Made before the undo runs: it remembers the rows that were written. ``tables``: as they were; ``after``: once migrated."""
+    """Made before the undo runs: it remembers the rows that were written. ``tables``: as they were; ``after``: once migrated.
+
+    ``giving_way``: by table, columns whose value may not stay, then the row is put aside.
+    """
 
     def __init__(
         self,
@@ -36,12 +57,14 @@ class RowProof:
         tables: Sequence[Relation],
         written: Sequence[Written],
         after: Snapshot,
+        giving_way: Mapping[str, Collection[str]],
     ) -> None:
         self.original = original
         self.copy = copy
         self.tables = [relation for relation in tables if relation.kind in ("r", "p")]
         self.written = {one.table: one for one in written if one.key}
         self.after = after
+        self.giving_way = giving_way
         self.theirs = {one.table: self._rows(copy, one) for one in self.written.values() if one.keys}
 
     def check(self) -> None:
@@ -69,16 +92,32 @@ class RowProof:
 
     def _check_writes(self, relation: Relation, one: Written) -> None:
         now, was, theirs = self._rows(self.copy, one), self._rows(self.original, one), self.theirs[one.table]
-        columns = {c.name: c.type for c in relation.columns}
+        types = {c.name: c.type for c in relation.columns}
         same = {
             split_name(name)[-1]
             for name, properties in self.after.objects["column"].items()
-            if parent_name(name) == one.table and columns.get(split_name(name)[-1]) == properties["type"]
+            if parent_name(name) == one.table and types.get(split_name(name)[-1]) == properties["type"]
         }
+        giving_way = self.giving_way.get(one.table, ())
+        aside = self._put_aside(one) if giving_way else {}
         for key in {*now, *theirs}:
             old, new, original = theirs.get(key), now.get(key), was.get(key)
-            if old is None or new is None or not _kept(same, old, new, original, one.changed.get(key, ())):
+            columns = same
+            if giving_way and old is not None and aside.get(key) == old:
+                if new is None:
+                    continue
+                columns = same - set(giving_way)
+            there = old is not None and new is not None
+            if not there or not _kept(columns, old, new, original, one.changed.get(key, ())):
                 raise CannotUndo(f"a row of {one.table} that was written meanwhile would be lost or changed")
+
+    def _put_aside(self, one: Written) -> dict[str, Any]:
+        """Whole rows of users, by key."""
+        key = sql.SQL(", ").join(sql.SQL("row_data -> {}").format(sql.Literal(name)) for name in one.key)
+        statement = sql.SQL(
+            "select jsonb_build_array({})::text, row_data from {} where relation = %s"
+        ).format(key, sql.Identifier(UNDO_SCHEMA, "rows"))
+        return dict(self.copy.execute(statement, [one.table]).fetchall())
 
 
 def _kept(columns: Collection[str], old: Any, new: Any, original: Any, changed: Collection[str]) -> bool:

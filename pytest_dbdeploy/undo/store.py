@@ -98,6 +98,16 @@ def outdated(conn: Connection, *, keep: int, max_age: float) -> list[str]:
     return [row[0] for row in rows]
 
 
+def put_aside(conn: Connection, deployment: str) -> dict[str, int]:
+    """Rows of users that the undo of a deployment put aside, by relation."""
+    if not _exists(conn):
+        return {}
+    statement = sql.SQL(
+        "select relation, count(*) from {} where deployment_id = %s group by relation order by 1"
+    )
+    return dict(conn.execute(statement.format(_ROWS), [deployment]).fetchall())
+
+
 def kept_bytes(conn: Connection, tables: Sequence[str]) -> int:
     """What the kept tables take on disk."""
     row = conn.execute(

@@ -1,6 +1,7 @@
 """For random small schemas and changes: what an undo takes back is exactly what it was, or there is none."""
 
 import contextlib
+import os
 
 import psycopg
 import pytest
@@ -128,6 +129,6 @@ def test_an_undo_after_a_migration_is_the_identity(postgres17, tmp_path, case):
 
 @pytest.mark.slow
 @given(case=cases())
-@limits(100)
+@limits(int(os.environ.get("DBDEPLOY_EXAMPLES", "100")))
 def test_an_undo_after_any_migration_is_the_identity(server, tmp_path, case):
     check(server, case, tmp_path)

@@ -70,7 +70,7 @@ def test_a_first_deployment_that_fails_leaves_no_history_table_of_the_tool(make_
     ]
 
 
-def test_a_unit_that_fails_after_others_were_committed_is_restored(deployed):
+def test_a_unit_that_fails_after_others_were_committed_is_undone(deployed):
     deployed.migration(
         "0002_change",
         "alter table users add phone text;\nupdate users set name = upper(name);\n"
@@ -79,7 +79,7 @@ def test_a_unit_that_fails_after_others_were_committed_is_restored(deployed):
     )
     result = deployed.deploy("-n", "2")
     assert result.ended == (11, "rolled_back")
-    assert result.report["rollback"]["strategy"] == "restore"
+    assert result.report["rollback"]["strategy"] == "undo"
     assert result.report["rollback"]["verified"] is True
     whole(deployed)
     assert deployed.deploy("--dbdeploy-dry-run").status == 0

@@ -177,6 +177,25 @@ def test_rows_that_a_rollback_would_lose_stop_it_before_harm_and_a_person_may_go
     assert (back.folder / "failed.dump").stat().st_mode & 0o777 == 0o600
 
 
+def test_a_row_that_is_written_right_before_the_migration_writes_over_it_is_counted(shop):
+    shop.write(
+        "dbdeploy.yaml",
+        "environments: {dev: {}}\ntimeouts: {lock: 60s}\nrollback: {strategies: [restore], if_restore_loses_writes: discard}\n",
+    )
+    shop.migration("0002_upper", "update users set name = upper(name);\n")
+    gone_wrong(shop)
+    with shop.holding("update users set name = 'theirs' where id = 7") as holder:
+        run = shop.start("--dbdeploy-env=dev")
+        run.until(lambda: shop.waiting("deploy"))
+        holder.commit()
+        result = run.result()
+    assert result.ended == (11, "rolled_back"), result.output
+    written = result.report["rollback"]["rowsWrittenSinceBackup"]
+    assert written == {"count": 1, "exact": False, "tables": {"public.users": 1}}
+    assert replaced(shop, result).count("THEIRS") == 1
+    assert shop.sql("select count(*) from users where name = upper(name)") == [(0,)]
+
+
 def test_a_deployment_is_refused_whose_way_back_would_lose_what_is_being_written(shop):
     settings(shop, "stop")
     shop.migration("0002_searches", "alter table searches add engine text;\n")

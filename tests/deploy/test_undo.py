@@ -137,10 +137,13 @@ def test_where_undo_is_the_only_strategy_what_cannot_be_undone_is_not_deployed(d
     deployed.migration("0002_enum", "create type mood as enum ('a');\n")
     deployed.write("dbdeploy.yaml", "environments: {dev: {}}\nrollback: {strategies: [undo]}\n")
     assert deployed.deploy().status == 0
-    deployed.migration("0003_enum", "alter type mood add value 'b';\n")
+    deployed.migration("0003_enum", "alter type mood rename value 'a' to 'b';\n")
     result = deployed.deploy()
     assert result.ended == (10, "aborted")
-    assert "type public.mood was changed" in result.gate("test_way_back_was_rehearsed")["message"]
+    assert (
+        "the values of type public.mood have other names"
+        in result.gate("test_way_back_was_rehearsed")["message"]
+    )
 
 
 def test_down_scripts_are_used_where_they_hold_and_said_where_they_do_not(deployed):
@@ -186,3 +189,32 @@ def test_a_process_that_is_killed_while_it_undoes_leaves_it_to_the_next(deployed
     assert deployed.states()[run.id] == "rolled_back"
     assert deployed.sql("select count(*) from orders") == [(101,)]
     assert deployed.sql("select to_regclass('notes'), to_regclass('big')") == [(None, None)]
+
+
+@pytest.mark.parametrize("action", ["resume", pytest.param("rollback", marks=pytest.mark.slow)])
+def test_a_half_applied_plan_is_taken_back_on_another_machine_without_artifacts(deployed, action):
+    """Its process dies while an index is built: the transaction before it stands, and an invalid index."""
+    deployed.migration("0002_phone", "alter table users add phone text;\n")
+    deployed.migration("0003_index", "create index concurrently orders_total on orders (total);\n")
+    deployed.migration("0004_notes", "create table notes (id int primary key);\n")
+    with deployed.holding("lock table orders in row exclusive mode"):
+        run = deployed.start("--dbdeploy-env=dev")
+        run.until(lambda: deployed.waiting("deploy"))
+        run.kill()
+        assert deployed.sql("select count(*) from pg_index where not indisvalid") == [(1,)]
+    deployed.sql("insert into users (id, name, phone) values (1000, 'new', '123')")
+    deployed.sql("insert into orders values (2000, 1, 5)")
+    shutil.rmtree(deployed.artifacts)
+    back = deployed.run(f"--dbdeploy-{action}={run.id}")
+    assert back.ended == {"resume": (11, "rolled_back"), "rollback": (0, "rolled_back_on_request")}[action], (
+        back.output
+    )
+    assert back.report["rollback"]["strategy"] == "undo"
+    assert back.report["rollback"]["putAside"] == {"public.users": 1}
+    assert deployed.sql("select to_regclass('orders_total'), to_regclass('notes')") == [(None, None)]
+    assert deployed.sql("select (select count(*) from users), (select count(*) from orders)") == [(101, 101)]
+    assert deployed.sql("select count(*) from pg_attribute where attname = 'phone'") == [(0,)]
+    assert deployed.states()[run.id] == "rolled_back"
+    assert deployed.sql("select count(*) from dbdeploy_undo.plans where deployment_id = %s", [run.id]) == [
+        (0,)
+    ]

@@ -139,15 +139,15 @@ def test_privileges_go_back_to_the_default_from_which_the_dump_starts():
     before = snapshot(view={"public.big": {"owner": "shop"}})
     after = snapshot(view={"public.big": {"owner": "shop", "privileges": ["PUBLIC: SELECT", "bob: ALL"]}})
     assert undo(before, after) == [
+        'REVOKE ALL ON TABLE public.big FROM "bob"',
         "REVOKE ALL ON TABLE public.big FROM PUBLIC",
-        "REVOKE ALL ON TABLE public.big FROM bob",
         'GRANT ALL ON TABLE public.big TO "shop"',
         "acl public.TABLE big",
     ]
 
 
 @pytest.mark.parametrize(
-    ("kind", "name"), [("type", "public.mood"), ("extension", "citext"), ("default privileges", "x")]
+    ("kind", "name"), [("type", "public.mood"), ("extension", "citext"), ("privileges", "x")]
 )
 def test_what_no_statement_takes_back_is_named(kind, name):
     changed = {kind: {name: {"labels": ["a"]}}}, {kind: {name: {"labels": ["a", "b"]}}}
