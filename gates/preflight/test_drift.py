@@ -35,8 +35,8 @@ def test_schema_is_as_it_was_left(severity, drift, _dbdeploy_checks):
 
 
 @pytest.mark.dbdeploy(severity="warn")
-def test_nothing_was_added(drift, _dbdeploy_checks):
-    """Whole objects that others made: in nobody's way, but in no migration either."""
+def test_nothing_was_added_or_granted(drift, _dbdeploy_checks):
+    """Whole objects that others made, and privileges: in nobody's way, but in no migration either."""
     found = [f for f in drift if f.severity == "warn" and _dbdeploy_checks["policy"].get(RULE) == "block"]
     if found:
         pytest.fail(told(found, _dbdeploy_checks["kept"]), pytrace=False)

@@ -95,7 +95,8 @@ class CommonFlow:
         return terminal.header(self.settings, self.record.plan)
 
     def summary(self) -> list[str]:
-        return terminal.summary(self.record)
+        """Empty where the session ended before it had any artifacts."""
+        return [] if self._workspace is None else terminal.summary(self.record)
 
     def last_lines(self, status: int) -> list[str]:
         """For machines, after all other output: what the CI service notes, then the outcome. ``status``: of the process."""
@@ -106,7 +107,7 @@ class CommonFlow:
     @property
     def markup(self) -> dict[str, bool]:
         """Of the summary's first line, for pytest's terminal writer."""
-        return terminal.markup(self.record)
+        return {} if self._workspace is None else terminal.markup(self.record)
 
     def junit_properties(self) -> dict[str, str]:
         return {

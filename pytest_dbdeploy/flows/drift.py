@@ -94,7 +94,7 @@ class DriftSearch:
                 text = f"{part} {_WORDS[part.what]} {since} (what exactly is not known: {problem})"
                 facts.append((_kind(part.what), Fact(part.name, text)))
             elif part.what == "reassigned":
-                facts.append(("changed", Fact(part.name, f"{part} {_WORDS[part.what]} {since}")))
+                facts.append(("reassigned", Fact(part.name, f"{part} {_WORDS[part.what]} {since}")))
             else:
                 changes = [c for c in self._differences(history, now.snapshot) if _belongs(c, part)]
                 facts += [(_kind(part.what), _fact(change, since)) for change in changes]
@@ -167,8 +167,8 @@ def _without_routine(changed: Sequence[PartChange], since: str) -> tuple[list[Pa
 
 
 def _kind(what: str) -> str:
-    """As the rule tells them apart: a whole object that was added is in nobody's way."""
-    return "added" if what == "added" else "changed"
+    """As the rule tells them apart: a whole object that was added, another owner or a GRANT is in nobody's way."""
+    return what if what in ("added", "reassigned") else "changed"
 
 
 def _what(change: Change) -> str:

@@ -13,8 +13,8 @@ Write what was done into a migration, in such a way that it does nothing where i
 ALTER TABLE orders ADD COLUMN IF NOT EXISTS region text;
 ```
 
-A whole object that somebody added (a table of another application, a view, a function) is in nobody's way, and only a warning; what was changed
-or removed blocks. What else is found, and what is no drift, is in [drift](../drift.md).
+A whole object that somebody added (a table of another application, a view, a function) is in nobody's way, and only a warning; so are another owner
+and other privileges, which are an environment's own. What was changed or removed blocks. What else is found, and what is no drift, is in [drift](../drift.md).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def _check(seen: Seen) -> list[Finding]:
     return [
         replace(
             found("schema-drift", fact.object, fact.text, _ADVICE),
-            severity=Severity.WARN if kind == "added" else None,
+            severity=Severity.WARN if kind in ("added", "reassigned") else None,
         )
         for kind, fact in seen.facts.drift
     ]

@@ -244,7 +244,7 @@ class Controller:
         return markup
 
     def summary(self) -> list[str]:
-        if self.flow is None or not self.prepared:
+        if self.flow is None or not (self.prepared or self.interrupted):
             return []
         notes = self.conductor.notes if self.conductor is not None else []
         return [*self.flow.summary(), *notes]

@@ -96,7 +96,7 @@ def test_a_command_that_is_shown_exists(where, line, pytests_options):
             for word in words
         ), where
     else:
-        assert program in {"export", "cp", "cd", "echo", "jq", "npm", "apt-get"}, where
+        assert program in {"export", "env", "cp", "cd", "echo", "jq", "npm", "apt-get"}, where
 
 
 def test_the_ci_files_deploy_and_make_dry_runs():
