@@ -119,7 +119,7 @@ def test_settings_of_database_and_role_hold_in_both_clones(postgres17, sandbox17
             url,
             "select current_setting('search_path'), current_setting('timezone'), current_setting('app.tenant'), current_setting('datestyle')",
         )
-        assert shown == [('"my Schema", public', "Europe/Zurich", "it's", "German, DMY")]
+        assert shown == [('"my Schema", public', "Europe/Zurich", "it's", "ISO, DMY")]
         assert fetch(
             url, "select datdba::regrole::text from pg_database where datname = current_database()"
         ) == [(role,)]

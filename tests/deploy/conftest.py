@@ -331,6 +331,15 @@ def any_project(request, make_project):
     return filled(make_project(request.getfixturevalue(f"postgres{request.param}").owner_database()))
 
 
+@pytest.fixture(
+    params=[pytest.param(15, marks=pytest.mark.slow), 17, pytest.param(18, marks=pytest.mark.slow)],
+    ids=lambda major: f"postgres{major}",
+)
+def each_project(request, make_project):
+    """As ``any_project``, for what takes several deployments: CI runs the other versions in turn."""
+    return filled(make_project(request.getfixturevalue(f"postgres{request.param}").owner_database()))
+
+
 @pytest.fixture(scope="session")
 def deployed_once(tmp_path_factory, postgres17):
     """A project whose first migration was deployed to a database that others are copies of."""

@@ -58,46 +58,46 @@ def test_a_bad_migration_is_refused_and_the_target_is_untouched(deployed, migrat
 
 
 @pytest.mark.parametrize("workers", ["0", pytest.param("2", marks=pytest.mark.slow)])
-def test_a_failing_post_deploy_gate_rolls_back_and_every_row_is_back(any_project, workers):
-    any_project.deploy()
-    any_project.migration(
+def test_a_failing_post_deploy_gate_rolls_back_and_every_row_is_back(each_project, workers):
+    each_project.deploy()
+    each_project.migration(
         "0002_change",
         "alter table users add phone text; update users set name = upper(name); create table extra (i int);",
     )
-    any_project.write("gates/postdeploy/test_no.py", POST_GATE.format("False"))
-    result = any_project.deploy("-n", workers)
+    each_project.write("gates/postdeploy/test_no.py", POST_GATE.format("False"))
+    result = each_project.deploy("-n", workers)
     assert (result.status, result.report["outcome"]) == (11, "rolled_back")
     assert result.report["rollback"]["verified"] is True
-    assert any_project.sql("select name from users where id = 1") == [("user 1",)]
-    assert any_project.sql("select to_regclass('extra')::text") == [(None,)]
-    assert any_project.sql("select count(*) from dbdeploy.schema_migrations") == [(1,)]
-    assert any_project.sql("select state from dbdeploy.deployments order by started desc limit 1") == [
+    assert each_project.sql("select name from users where id = 1") == [("user 1",)]
+    assert each_project.sql("select to_regclass('extra')::text") == [(None,)]
+    assert each_project.sql("select count(*) from dbdeploy.schema_migrations") == [(1,)]
+    assert each_project.sql("select state from dbdeploy.deployments order by started desc limit 1") == [
         ("rolled_back",)
     ]
-    again = any_project.deploy("--dbdeploy-dry-run")
+    again = each_project.deploy("--dbdeploy-dry-run")
     assert again.status == 0, "the target can be deployed to again"
 
 
-def test_a_rollback_by_id_brings_the_earlier_state_back(any_project):
-    first = any_project.deploy()
-    any_project.migration(
+def test_a_rollback_by_id_brings_the_earlier_state_back(each_project):
+    first = each_project.deploy()
+    each_project.migration(
         "0002_change", "alter table users drop column legacy; update users set name = 'gone';"
     )
-    any_project.write("dbdeploy.yaml", "environments: {dev: {policy: {column-removed: ignore}}}\n")
-    second = any_project.deploy()
+    each_project.write("dbdeploy.yaml", "environments: {dev: {policy: {column-removed: ignore}}}\n")
+    second = each_project.deploy()
     assert second.status == 0
-    back = any_project.run(f"--dbdeploy-rollback={second.id}")
+    back = each_project.run(f"--dbdeploy-rollback={second.id}")
     assert (back.status, back.report["outcome"], back.report["mode"]) == (
         0,
         "rolled_back_on_request",
         "rollback",
     )
-    assert any_project.sql("select name, legacy from users where id = 7") == [("user 7", "x")]
-    assert any_project.run(f"--dbdeploy-rollback={second.id}").status == 4
-    older = any_project.run("--dbdeploy-env=dev", "--dbdeploy-rollback=last")
+    assert each_project.sql("select name, legacy from users where id = 7") == [("user 7", "x")]
+    assert each_project.run(f"--dbdeploy-rollback={second.id}").status == 4
+    older = each_project.run("--dbdeploy-env=dev", "--dbdeploy-rollback=last")
     assert older.status == 4, "the newest deployment is rolled back already"
-    assert any_project.run(f"--dbdeploy-rollback={first.id}").status == 0
-    assert any_project.sql("select to_regclass('users')::text") == [(None,)]
+    assert each_project.run(f"--dbdeploy-rollback={first.id}").status == 0
+    assert each_project.sql("select to_regclass('users')::text") == [(None,)]
 
 
 def test_rows_that_users_write_meanwhile_are_counted_and_dumped_before_a_restore(deployed):

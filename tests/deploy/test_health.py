@@ -57,7 +57,7 @@ def url(server):
     return f"http://127.0.0.1:{server.server_port}"
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize("workers", ["0", pytest.param("2", marks=pytest.mark.slow)])
 def test_an_application_that_is_unhealthy_after_the_deployment_has_it_rolled_back(deployed, workers):
     settings(deployed)
     deployed.migration("0002_phone", "alter table users add phone text;\n")

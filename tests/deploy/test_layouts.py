@@ -83,7 +83,8 @@ def test_a_command_that_fails_on_the_target_alone_is_rolled_back(commanded):
 
 
 @pytest.fixture(
-    params=[15, pytest.param(17, marks=pytest.mark.slow), 18], ids=lambda major: f"postgres{major}"
+    params=[*(pytest.param(major, marks=pytest.mark.slow) for major in (15, 17)), 18],
+    ids=lambda major: f"postgres{major}",
 )
 def shop(request, make_project):
     """A copy of the example, deployed by a role that is no superuser."""

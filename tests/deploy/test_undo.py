@@ -42,38 +42,38 @@ ADDITIVE = (
 
 
 @pytest.mark.parametrize("workers", ["0", pytest.param("2", marks=pytest.mark.slow)])
-def test_an_additive_change_is_undone_and_what_users_wrote_meanwhile_stays(any_project, workers):
-    any_project.deploy()
-    any_project.migration("0002_more", ADDITIVE)
+def test_an_additive_change_is_undone_and_what_users_wrote_meanwhile_stays(each_project, workers):
+    each_project.deploy()
+    each_project.migration("0002_more", ADDITIVE)
     writing(
-        any_project,
+        each_project,
         "insert into users (id, name, phone) values (1000, 'new', '123')",
         "update users set name = 'changed' where id = 7",
         "delete from orders where id = 9",
         "insert into orders values (2000, 1000, 5)",
         "insert into notes (user_id, body) values (7, 'a note')",
     )
-    before = any_project.sql("select oid from pg_class where relname = 'orders'")
-    result = any_project.deploy("-n", workers)
+    before = each_project.sql("select oid from pg_class where relname = 'orders'")
+    result = each_project.deploy("-n", workers)
     assert result.ended == (11, "rolled_back"), result.output
     rollback = result.report["rollback"]
     assert (rollback["strategy"], rollback["rehearsed"], rollback["verified"]) == ("undo", True, True)
     assert rollback["putAside"] == {"public.notes": 1, "public.users": 1}
-    assert any_project.sql("select name from users where id in (7, 1000) order by id") == [
+    assert each_project.sql("select name from users where id in (7, 1000) order by id") == [
         ("changed",),
         ("new",),
     ]
-    assert any_project.sql("select count(*) from orders where id in (9, 2000)") == [(1,)]
-    assert any_project.sql("select oid from pg_class where relname = 'orders'") == before, "not made anew"
-    assert any_project.sql(
+    assert each_project.sql("select count(*) from orders where id in (9, 2000)") == [(1,)]
+    assert each_project.sql("select oid from pg_class where relname = 'orders'") == before, "not made anew"
+    assert each_project.sql(
         "select to_regclass('notes'), to_regclass('big'), to_regclass('orders_total'), to_regproc('twice')"
     ) == [(None, None, None, None)]
-    assert any_project.sql(
+    assert each_project.sql(
         "select row_data->>'body' from dbdeploy_undo.rows where relation = 'public.notes'"
     ) == [("a note",)]
-    assert any_project.sql("select count(*) from dbdeploy.schema_migrations") == [(1,)]
-    assert any_project.states()[result.id] == "rolled_back"
-    assert any_project.deploy("--dbdeploy-dry-run").status == 0, "the target can be deployed to again"
+    assert each_project.sql("select count(*) from dbdeploy.schema_migrations") == [(1,)]
+    assert each_project.states()[result.id] == "rolled_back"
+    assert each_project.deploy("--dbdeploy-dry-run").status == 0, "the target can be deployed to again"
 
 
 def test_a_column_and_a_table_that_were_removed_come_back_with_their_rows(deployed):

@@ -53,7 +53,7 @@ def application():
         thread.join()
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize("workers", ["0", pytest.param("2", marks=pytest.mark.slow)])
 def test_every_example_of_the_gates_page_runs_in_a_deployment(make_project, postgres17, application, workers):
     project = filled(make_project(postgres17.owner_database()))
     assert project.deploy(DEV_URL=application).status == 0, (
