@@ -67,6 +67,7 @@ COLUMNS: Mapping[str, LiteralString] = {
     "position": "integer",
     "objects_before": "jsonb",
     "objects_after": "jsonb",
+    "release": "jsonb",
 }
 
 
@@ -75,6 +76,7 @@ class DeploymentRow:
     """A row of ``deployments``. ``migrations``: list of {"name", "checksum"}; ``backup``: path on ``host``.
 
     ``position``: units that were committed, or begun outside a transaction: 0 means that nothing of it stands. None: not known.
+    ``release``: {"code": what undoes the release of the code, empty where there was none; "database": whether it is migrated}.
     ``finished``: when it was kept, rolled back or aborted; a rollback on request later changes ``updated`` only.
     """
 
@@ -94,6 +96,7 @@ class DeploymentRow:
     updated: dt.datetime
     finished: dt.datetime | None
     position: int | None = None
+    release: dict[str, Any] | None = None
 
     @property
     def unfinished(self) -> bool:

@@ -260,7 +260,7 @@ class DeployFlow(EndingFlow):
         )
         work.open()
         self.held = work.held
-        work.insert_row()
+        work.insert_row(database=self.rehearsed is not None)
         if self.rehearsed is not None:
             found = self.rehearsed
             undo = found.undo.proof.undo if found.undo.proof else None

@@ -174,9 +174,9 @@ class EarlierFlow(CommonFlow):
         """Of a deployment that left nothing in the database, or whose database is back already."""
         assert self.row is not None
         try:
-            release, database = before.release_of(self.earlier)
+            release, database = self._recorded()
         except StateError:
-            # Without artifacts nobody knows of any code; there is none unless it goes first.
+            # Nobody knows of any code; there is none unless it goes first.
             if self.environment.branch is not None and self.settings.release.order == CODE_FIRST:
                 raise
             return {}
@@ -193,18 +193,31 @@ class EarlierFlow(CommonFlow):
         self.record.rollback.verified = True
         return Restored()
 
+    def _recorded(self) -> tuple[Mapping[str, Any], bool]:
+        """As ``before.release_of``; without artifacts by the deployment's row. StateError where that does not say it either."""
+        assert self.row is not None
+        try:
+            return before.release_of(self.earlier)
+        except StateError:
+            if self.row.release is None:
+                raise
+            return self.row.release["code"], self.row.release["database"]
+
     def _release(self) -> tuple[Mapping[str, Any], bool]:
-        """As ``before.release_of``; without artifacts the target itself may hold all that an undo of the database needs."""
+        """As ``_recorded``; of what the target does not hold, the artifacts are needed. StateError without them."""
         assert self.url is not None and self.row is not None
         try:
             return before.release_of(self.earlier)
         except StateError as error:
+            known = self.row.release
+            if known is not None and not known["database"]:
+                return known["code"], False
             if not undoing.undoable(self.workspace, self.url, self.id):
                 raise
-            self.record.notes.append(
-                f"undone by what the target holds; code was not put back: {error_text(error).splitlines()[0]}"
-            )
-            return {}, True
+            why = error_text(error).splitlines()[0]
+            left = "" if known is not None else "; code was not put back"
+            self.record.notes.append(f"undone by what the target holds{left}: {why}")
+            return (known["code"] if known is not None else {}), True
 
     def _refuse(self, error: LockError) -> Close:
         """Status 10: the lock was not to be had, and so nothing was done."""

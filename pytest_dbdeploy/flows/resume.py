@@ -9,11 +9,12 @@ from ..compare.diff import diff, verify
 from ..compare.snapshot import read_snapshot
 from ..db.state import FINISHED, State
 from ..decision import decide
-from ..errors import DbDeployError, LockError
+from ..errors import DbDeployError, LockError, StateError
 from ..health import check_health
 from ..model import Decision, ExitStatus, Level, LogPhase, Mode, Outcome, Phase, Reason, Verdict
 from ..plan import make_plan, read_history, read_schema
 from . import before as kept
+from . import undoing
 from .base import Close, Go, Ledger
 from .earlier import EarlierFlow
 from .workspace import error_text
@@ -36,7 +37,7 @@ class ResumeFlow(EarlierFlow):
         with critical.section(final=True):
             try:
                 self._lock()
-                if self.row.state is State.APPLIED and self._released():
+                if self.row.state is State.APPLIED and self._verifiable() and self._released():
                     return Go(self._context())
                 self._put_back()
             except LockError as error:
@@ -45,6 +46,20 @@ class ResumeFlow(EarlierFlow):
                 return self._fail(error)
         self._end(Outcome.ROLLED_BACK, ExitStatus.ROLLED_BACK)
         return Close("the deployment was not complete: rolled back", not_applicable=True)
+
+    def _verifiable(self) -> bool:
+        """Whether the artifacts are here that the gates need. Without them it is put back, if the target holds what that takes."""
+        assert self.url is not None
+        try:
+            kept.release_of(self.earlier)
+        except StateError as error:
+            if not undoing.undoable(self.workspace, self.url, self.id):
+                raise
+            self.record.notes.append(
+                f"the apply was complete, but cannot be verified here: {error_text(error).splitlines()[0]}"
+            )
+            return False
+        return True
 
     def _released(self) -> bool:
         """Releases what is left of the code. False when that cannot be done: then everything is put back, as in the first session."""

@@ -116,8 +116,8 @@ class TargetWork:
                 hint=f"finish it with pytest --dbdeploy-resume={row.id}, or undo it with pytest --dbdeploy-rollback={row.id}",
             )
 
-    def insert_row(self) -> None:
-        """The row is committed before the first change to the target."""
+    def insert_row(self, *, database: bool) -> None:
+        """The row is committed before the first change to the target. ``database``: whether that is to be migrated, or only code released."""
         with (
             self.workspace.steps.step("state", "write the deployment's row", LogPhase.DEPLOY) as step,
             self._writer() as conn,
@@ -140,6 +140,7 @@ class TargetWork:
                     git_from=git.target_commit if git else None,
                     git_to=git.commit if git else None,
                     backup=str(self.backup_path),
+                    release={"code": dict(self.release), "database": database},
                 )
                 self.stage = Stage.ROW
             step.done(f"{self.settings.state.schema_}.deployments")

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shutil
 import subprocess
 
 import pytest
@@ -106,13 +107,17 @@ def nothing_secret(result, *secrets):
 # -- git alone
 
 
-def test_code_and_database_are_deployed_together_and_rolled_back_together(shop):
+@pytest.mark.parametrize("where", ["here", "on another machine, without artifacts"])
+def test_code_and_database_are_deployed_together_and_rolled_back_together(shop, where):
     shop.change()
     result = shop.project.deploy()
     assert result.ended == (0, "deployed")
     assert result.report["deployedCommit"] == shop.tip != shop.start
     assert any(line.startswith("git ") and shop.tip[:10] in line for line in result.report["whatStandsWhere"])
-    back = shop.project.run(f"--dbdeploy-rollback={result.id}")
+    deployment = result.id
+    if where != "here":
+        shutil.rmtree(shop.project.artifacts)
+    back = shop.project.run(f"--dbdeploy-rollback={deployment}")
     assert back.ended == (0, "rolled_back_on_request")
     assert (shop.tip, shop.migrated) == (shop.start, False)
     assert shop.steps(back.folder) == ["rollback", "undo-git"]
@@ -381,6 +386,17 @@ def test_database_first_killed_around_the_push(shop, at, command):
     else:
         assert result.ended == (0, "rolled_back_on_request")
         assert (shop.tip, shop.migrated) == (shop.start, False)
+
+
+def test_what_cannot_be_verified_on_another_machine_is_put_back_with_its_code(shop):
+    shop.change()
+    deployment = killed(shop, "before step-finished release-git")
+    assert (shop.tip != shop.start, shop.migrated) == (True, True)
+    shutil.rmtree(shop.project.artifacts)
+    result = shop.project.run(f"--dbdeploy-resume={deployment}")
+    assert result.ended == (11, "rolled_back")
+    assert (shop.tip, shop.migrated) == (shop.start, False)
+    assert "the apply was complete, but cannot be verified here" in result.output
 
 
 def test_database_first_killed_while_vercel_builds_and_resumed(shop):
