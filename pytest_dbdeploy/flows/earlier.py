@@ -11,7 +11,8 @@ import psycopg
 from .. import journal
 from ..adapters import Adapters
 from ..config.load import Settings
-from ..db.state import FINISHED, NOTHING_STANDS, DeploymentRow, State, StateTable, end_leftovers
+from ..db.deployment_lock import end_leftovers
+from ..db.state import FINISHED, NOTHING_STANDS, DeploymentRow, State, StateTable
 from ..db.url import DatabaseUrl
 from ..errors import ConfigError, DbDeployError, LockError, StateError
 from ..model import Decision, ExitStatus, Level, LogPhase, Outcome, Phase, Reason, Verdict

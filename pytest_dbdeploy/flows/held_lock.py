@@ -8,15 +8,8 @@ from typing import Any
 
 import psycopg
 
+from ..db.deployment_lock import LOCK_KEY, check_lock, end_leftovers, end_session, notice_our_death, take_lock
 from ..db.pooler import refuse_pooler
-from ..db.state import (
-    LOCK_KEY,
-    check_lock,
-    end_leftovers,
-    end_session,
-    notice_our_death,
-    take_lock,
-)
 from ..errors import LockError, TargetError
 
 _RETRY_SECONDS = 0.5

@@ -6,8 +6,9 @@ import shutil
 from typing import Any
 
 from .. import journal
+from ..db.deployment_lock import lock_holder
 from ..db.pooler import refuse_pooler
-from ..db.state import StateTable, lock_holder
+from ..db.state import StateTable
 from ..db.tools import tools_for
 from ..db.url import DatabaseUrl
 from ..errors import DbDeployError, LockError

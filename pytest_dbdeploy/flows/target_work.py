@@ -17,7 +17,8 @@ from ..actions.dump import dump, verify
 from ..compare.rows import count_rows, user_tables
 from ..compare.snapshot import Snapshot
 from ..db import search_path
-from ..db.state import NOTHING_STANDS, UNDO_SCHEMA, State, StateTable, notice_our_death
+from ..db.deployment_lock import notice_our_death
+from ..db.state import NOTHING_STANDS, UNDO_SCHEMA, State, StateTable
 from ..db.tools import tools_for
 from ..db.url import DatabaseUrl
 from ..errors import DriftError, LockError

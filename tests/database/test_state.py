@@ -3,7 +3,8 @@
 import pytest
 
 from pytest_dbdeploy.db.connect import connect
-from pytest_dbdeploy.db.state import State, StateTable, check_lock, lock_holder, take_lock
+from pytest_dbdeploy.db.deployment_lock import check_lock, lock_holder, take_lock
+from pytest_dbdeploy.db.state import State, StateTable
 from pytest_dbdeploy.errors import LockError, StateError
 
 

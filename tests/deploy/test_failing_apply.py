@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from pytest_dbdeploy.db.connect import connect
-from pytest_dbdeploy.db.state import LOCK_KEY
+from pytest_dbdeploy.db.deployment_lock import LOCK_KEY
 
 from .test_killed import whole
 
