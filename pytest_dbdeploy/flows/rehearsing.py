@@ -9,6 +9,7 @@ from functools import partial
 
 from ..actions.clone import Clone, clone
 from ..actions.hub import Hub, open_hub
+from ..actions.process import size
 from ..compare.rows import count_rows, digest_rows, user_tables
 from ..compare.snapshot import Snapshot, read_snapshot
 from ..db import search_path
@@ -175,7 +176,7 @@ class SandboxWork:
             for note in made.notes:
                 workspace.record.notes.append(f"clone: {note}")
                 workspace.say(PHASE, Level.WARN, note)
-            step.done(f"{made.bytes / 1e6:.1f} MB from {self.target.label}", seconds=made.seconds)
+            step.done(f"{size(made.bytes)} from {self.target.label}", seconds=made.seconds)
             return made
 
     def opened(self) -> embedded.EmbeddedSandbox:

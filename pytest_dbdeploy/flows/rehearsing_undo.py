@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import psycopg
 
 from ..actions.clone import Clone
+from ..actions.process import size
 from ..actions.toc import parse, reader_for
 from ..compare.snapshot import Snapshot, read_identities, read_snapshot
 from ..db import search_path
@@ -179,7 +180,7 @@ class UndoRehearsal:
     def _say_cost(self, proof: Proof) -> None:
         if proof.kept:
             each = ", ".join(f"{what} {seconds:.2f} s" for what, seconds in proof.kept.items())
-            text = f"for an undo the deployment keeps {proof.kept_bytes / 1e6:.1f} MB aside, its tables locked meanwhile: {each}"
+            text = f"for an undo the deployment keeps {size(proof.kept_bytes)} aside, its tables locked meanwhile: {each}"
             self.workspace.record.notes.append(text)
             self.workspace.say(PHASE, Level.INFO, text)
 

@@ -14,6 +14,7 @@ import psycopg
 
 from .. import critical
 from ..actions.dump import dump, verify
+from ..actions.process import size
 from ..compare.rows import count_rows, user_tables
 from ..compare.snapshot import Snapshot
 from ..db import search_path
@@ -202,7 +203,7 @@ class TargetWork:
             state = self._documented(backup, rehearsal.seconds, rehearsal.undo)
             kept.save(self.workspace.artifacts, self.before, state)
             step.done(
-                f"{backup.bytes / 1e6:.1f} MB, {backup.path.name}",
+                f"{size(backup.bytes)}, {backup.path.name}",
                 path=str(backup.path),
                 sha256=backup.sha256,
             )
