@@ -51,7 +51,7 @@ def open_folder() -> Iterator[Path]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """``DBDEPLOY_TEST_SLOW_SHARE=8`` with ``-m slow``: an eighth of the slow tests; ``DBDEPLOY_TEST_SLOW_TURN``, any number: which."""
+    """``DBDEPLOY_TEST_SLOW_SHARE=16`` with ``-m slow``: a sixteenth of the slow tests; ``DBDEPLOY_TEST_SLOW_TURN``, any number: which."""
     share = int(os.environ.get("DBDEPLOY_TEST_SLOW_SHARE", "1"))
     turn = int(os.environ.get("DBDEPLOY_TEST_SLOW_TURN", "0")) % share
     left_out = [
