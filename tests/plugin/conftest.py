@@ -89,7 +89,6 @@ class Project:
         check: bool = True,
         randomly: bool = False,
         xml_file: bool = True,
-        last_line: bool = True,
         **fake: object,
     ) -> Run:
         log = self.path / f"log{next(_number)}.jsonl"
@@ -105,7 +104,7 @@ class Project:
         run = Run(int(result.ret), events, result.stdout.str() + result.stderr.str(), *read_junit(xml))
         if check:
             check_order(run)
-            if last_line and "lose-terminal" not in str(fake):
+            if "lose-terminal" not in str(fake):
                 check_last_line(run, result.outlines)
         return run
 
