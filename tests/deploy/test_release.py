@@ -172,8 +172,12 @@ def test_a_repository_of_somebody_else_is_said_with_what_to_type(shop, monkeypat
     assert "safe.directory" in message
 
 
-def test_a_branch_that_may_not_go_back_is_reverted_and_the_next_deployment_demands_to_revert_that(shop):
-    shop.hook('[ "$(git merge-base $2 $3)" = "$2" ] || { echo "protected branch" >&2; exit 1; }')
+@pytest.mark.parametrize("why", ["the branch may not go back", "release.git.undo"])
+def test_what_is_put_back_by_a_revert_has_to_be_reverted_before_it_is_deployed_again(shop, why):
+    if why == "release.git.undo":
+        shop.configure("git: {undo: revert}")
+    else:
+        shop.hook('[ "$(git merge-base $2 $3)" = "$2" ] || { echo "protected branch" >&2; exit 1; }')
     shop.change()
     first = shop.project.deploy()
     back = shop.project.run(f"--dbdeploy-rollback={first.id}")
