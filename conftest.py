@@ -62,3 +62,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in set(left_out)]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How many points of the fault matrix survived, random kills and silent targets too. Here, as xdist's controller collects no folder."""
+    files = ("test_fault_matrix", "test_random_kills", "test_silent_target")
+    reports = [
+        report
+        for name in ("passed", "failed", "xfailed")
+        for report in terminalreporter.stats.get(name, ())
+        if any(file in report.nodeid for file in files)
+    ]
+    if calls := [report for report in reports if report.when == "call"]:
+        survived = sum(report.passed for report in calls)
+        terminalreporter.write_line(f"fault matrix: {survived} of {len(calls)} points survived")

@@ -400,17 +400,3 @@ def own_arena(make_project, place, temporary):
     made, template = place
     url = made.through(copy_of(made.real, template))
     return Arena(filled(make_project(url)), temporary, made.real, made)
-
-
-def pytest_terminal_summary(terminalreporter):
-    """How many points of the fault matrix survived, random kills and silent targets too."""
-    files = ("test_fault_matrix", "test_random_kills", "test_silent_target")
-    reports = [
-        r
-        for name in ("passed", "failed", "xfailed")
-        for r in terminalreporter.stats.get(name, ())
-        if any(file in r.nodeid for file in files)
-    ]
-    if calls := [r for r in reports if r.when == "call"]:
-        survived = sum(r.passed for r in calls)
-        terminalreporter.write_line(f"fault matrix: {survived} of {len(calls)} points survived")
