@@ -71,7 +71,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         report
         for name in ("passed", "failed", "xfailed")
         for report in terminalreporter.stats.get(name, ())
-        if any(file in report.nodeid for file in files)
+        if any(file in report.nodeid.partition("::")[0] for file in files)
     ]
     if calls := [report for report in reports if report.when == "call"]:
         survived = sum(report.passed for report in calls)
