@@ -339,7 +339,7 @@ def _unexplained(
         elif change.change is ChangeType.MODIFIED:
             rest = [key for key in change.after or {} if key not in (explained.after or {})]
             if rest:
-                surprises.append(_only(change, rest))
+                surprises.append(only(change, rest))
     made = {
         change.object for change in surprises if change.change is ChangeType.ADDED and change.kind in PARENTS
     }
@@ -354,7 +354,8 @@ def _unexplained(
     )
 
 
-def _only(change: Change, keys: Sequence[str]) -> Change:
+def only(change: Change, keys: Sequence[str]) -> Change:
+    """The change in these properties alone."""
     before, after = change.before or {}, change.after or {}
     return Change(
         change.kind,

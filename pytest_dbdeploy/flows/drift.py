@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..compare.describe import describe
-from ..compare.diff import diff, parent_of
+from ..compare.diff import diff, only, parent_of
 from ..compare.ignore import Ignored, leaves_out, without_ignored
 from ..compare.names import first_name
 from ..compare.parts import SERVER, PartChange, changed_parts
@@ -189,13 +189,4 @@ def _without_roles(change: Change) -> Change | None:
     if change.change is not ChangeType.MODIFIED:
         return change
     keys = [key for key in change.after or {} if not key.endswith(_OF_ROLES)]
-    if not keys:
-        return None
-    before, after = change.before or {}, change.after or {}
-    return Change(
-        change.kind,
-        change.change,
-        change.object,
-        {key: before.get(key) for key in keys},
-        {key: after.get(key) for key in keys},
-    )
+    return only(change, keys) if keys else None
