@@ -60,6 +60,10 @@ class RealServer:
             connection.execute(sql.SQL("alter schema public owner to {}").format(sql.Identifier(role.user)))
         return role.with_dbname(database.dbname)
 
+    def reload(self) -> None:
+        """After its files of settings were changed."""
+        self.execute(sql.SQL("select pg_reload_conf()"))
+
     def execute(self, statement: sql.Composable) -> None:
         with connect(self.url, purpose="test", autocommit=True) as connection:
             connection.execute(statement)  # type: ignore[arg-type]  # Composable, and so a query

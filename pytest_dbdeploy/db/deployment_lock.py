@@ -15,6 +15,15 @@ from ..errors import LockError
 #: sha256("pytest-dbdeploy") as a signed integer. Advisory locks are local to a database.
 LOCK_KEY = 7142698608507414415
 
+#: The first one is not on every system that PostgreSQL runs on.
+_NOTICING = {
+    "client_connection_check_interval": "1s",  # a killed process, also while a statement waits for a lock
+    "tcp_keepalives_idle": "10",  # a machine that is gone
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "30s",
+}
+
 
 def take_lock(conn: psycopg.Connection[Any]) -> None:
     """Takes the deployment lock for the life of ``conn``. LockError names who holds it."""
@@ -46,18 +55,13 @@ def check_lock(conn: psycopg.Connection[Any]) -> None:
 
 def notice_our_death(conn: psycopg.Connection[Any]) -> None:
     """The server ends what ``conn`` does, and frees its locks, within seconds after we or our network are gone."""
-    for setting, value in (
-        (
-            "client_connection_check_interval",
-            "1s",
-        ),  # a killed process, also while a statement waits for a lock
-        ("tcp_keepalives_idle", "10"),  # a machine that is gone
-        ("tcp_keepalives_interval", "5"),
-        ("tcp_keepalives_count", "3"),
-        ("tcp_user_timeout", "30s"),
-    ):
-        with contextlib.suppress(psycopg.Error):  # not on every system that PostgreSQL runs on
-            conn.execute(sql.SQL("set {} = {}").format(sql.Identifier(setting), sql.Literal(value)))
+    for names in (tuple(_NOTICING), tuple(_NOTICING)[1:]):
+        setting = sql.SQL(", ").join(
+            sql.SQL("set_config({}, {}, false)").format(name, _NOTICING[name]) for name in names
+        )
+        with contextlib.suppress(psycopg.Error), conn.transaction():
+            conn.execute(sql.SQL("select {}").format(setting))
+            return
 
 
 def end_session(conn: psycopg.Connection[Any], pid: int, *, patience: float = 10.0) -> None:

@@ -18,7 +18,6 @@ from ..actions.process import size
 from ..compare.rows import count_rows, user_tables
 from ..compare.snapshot import Snapshot
 from ..db import search_path
-from ..db.deployment_lock import notice_our_death
 from ..db.state import NOTHING_STANDS, UNDO_SCHEMA, State, StateTable
 from ..db.tools import tools_for
 from ..db.url import DatabaseUrl
@@ -277,16 +276,15 @@ class TargetWork:
 
     def _apply_units(self, rehearsal: Rehearsal, step: Step) -> None:
         with (
-            self.workspace.connect(self.url, "deploy", autocommit=True) as conn,
+            self.workspace.connect_to_hold(self.url, "deploy") as conn,
             TargetWatch(
                 conn,
-                partial(self.workspace.connect, self.url, "watch", autocommit=True),
+                partial(self.workspace.connect_to_hold, self.url, "watch"),
                 patience=self.settings.timeouts.lock,
             ) as watch,
         ):
             self.set_state(State.APPLYING)
             self.stage = Stage.APPLYING
-            notice_our_death(conn)
             search_path.leave_out(conn, self.settings.state.schema_)
             assert self.before is not None
             evidence = tuple(zip(statements_of(self.plan, rehearsal.units), rehearsal.evidence, strict=True))

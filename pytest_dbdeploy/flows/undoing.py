@@ -85,7 +85,7 @@ def _undo(
     with workspace.steps.step("rollback", "roll back", LogPhase.ROLLBACK, testcase=True) as step:
         first()
         try:
-            with workspace.connect(url, "undo", autocommit=True) as conn:
+            with workspace.connect_to_hold(url, "undo") as conn:
                 undone = _carry_out(workspace, conn, deployment, layout, step.progress, code_left=code_left)
         except (DbDeployError, psycopg.Error) as error:
             if _was_committed(workspace, url, deployment):
