@@ -265,6 +265,7 @@ class Controller:
             self.end(self.why or "the session could not start")
             reporter = self.config.pluginmanager.getplugin("terminalreporter")
             if not self.summarized and reporter is not None:
+                self.summarized = True
                 terminal.summary(reporter, self.summary(), self._markup())
             path, written = self._junit_path(), getattr(self.config.option, "xmlpath", None)
             if path is not None and written:

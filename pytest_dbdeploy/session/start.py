@@ -81,10 +81,13 @@ def whole_session(config: pytest.Config) -> Generator[None, Any, Any]:
     error: BaseException | None = None
     status: Any = ExitStatus.INTERNAL_ERROR
     refused: pytest.UsageError | None = None
+    interrupted = False
     try:
         status = yield
     except pytest.UsageError as raised:
         refused = raised
+    except KeyboardInterrupt:  # while pytest ends: the verdict stands
+        interrupted, status = True, ExitStatus.INTERRUPTED
     except BaseException as raised:  # noqa: BLE001 - out of another plugin's last hooks, where pytest catches nothing
         error = raised
     finally:
@@ -92,13 +95,15 @@ def whole_session(config: pytest.Config) -> Generator[None, Any, Any]:
     if hasattr(config, "workerinput"):
         if error is not None or refused is not None:
             raise error or refused or AssertionError
+        if interrupted:
+            raise KeyboardInterrupt
         return status
     controller: Any = config.pluginmanager.getplugin("dbdeploy-controller")
     if refused is not None:
         return _refused(config, controller, refused)
     lines: list[str] = []
     if controller is not None:
-        if error is not None:
+        if error is not None or interrupted:
             with contextlib.suppress(Exception):  # such as a closed stdout; the target comes first
                 controller.pytest_unconfigure()  # once more: the error may have kept it from being called
             config.pluginmanager.unregister(
@@ -108,7 +113,7 @@ def whole_session(config: pytest.Config) -> Generator[None, Any, Any]:
         lines = controller.summary()
     if error is not None:
         _say(f"dbdeploy: internal error: {blame(error)}")
-    if error is not None or (not lines and status == ExitStatus.INTERNAL_ERROR):
+    if error is not None or (not lines and (interrupted or status == ExitStatus.INTERNAL_ERROR)):
         _say(next((line for line in lines if line.strip()), "dbdeploy: nothing was deployed"))
     if controller is None:
         return status if error is None else int(ExitStatus.INTERNAL_ERROR)

@@ -162,3 +162,17 @@ def test_an_error_after_the_verdict_says_that_the_deployment_stands(project, mod
     assert "broken.py:2 in pytest_unconfigure: ValueError: late" in run.output
     assert run.output.rstrip().endswith("verdict: OK")
     assert "Traceback" not in run.output
+
+
+@pytest.mark.parametrize(
+    ("fake", "status"),
+    [({}, 0), ({"prepare": ["signal:SIGINT"]}, 2)],
+    ids=["deployed", "interrupted at the plan"],
+)
+def test_an_interrupt_while_pytest_ends_changes_no_verdict(project, mode, fake, status):
+    project.write("slow_end.py", "def pytest_unconfigure():\n    raise KeyboardInterrupt\n")
+    run = project.run(*mode, "-p", "slow_end", **fake)
+    assert run.status == status, run.output
+    assert run.deployed == (status == 0)
+    assert "internal error" not in run.output
+    assert run.output.count("verdict: ") <= 1
