@@ -50,7 +50,7 @@ def _remove(folder: Path, include_kept: bool) -> bool:
     try:
         users, alive = (LockFile(folder / name, create=False) for name in ("users", "keeper"))
     except FileNotFoundError:
-        if time.time() - folder.stat().st_mtime < _TOO_YOUNG:
+        if time.time() - folder.stat().st_mtime < _TOO_YOUNG and _maker_lives(folder):
             return False
         shutil.rmtree(folder)
         return True
@@ -66,6 +66,18 @@ def _remove(folder: Path, include_kept: bool) -> bool:
     finally:
         users.close()
         alive.close()
+
+
+def _maker_lives(folder: Path) -> bool:
+    """The session whose number the folder's name holds: it may have been killed before there was a keeper."""
+    number = folder.name.removeprefix(TEMPORARY_PREFIX).partition("-")[0]
+    try:
+        os.kill(int(number), 0)
+    except (ValueError, OverflowError, ProcessLookupError):
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _ask_keeper(folder: Path) -> None:

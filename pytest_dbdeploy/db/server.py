@@ -136,6 +136,9 @@ class EmbeddedServer:
             return
         if self.path is None:
             clean_orphans()
+            assert self._minimum_major is not None
+            # Before there is a folder: who is killed between that and its keeper leaves it behind.
+            self._tools = enterable(choose_installation(self._minimum_major, self._extensions), server_user())
         self._folder = self._temporary_folder() if self.path is None else prepare_path(self.path)
         turn = LockFile(self._folder / "lock")
         try:
@@ -170,9 +173,7 @@ class EmbeddedServer:
         return folder
 
     def _start_temporary(self) -> None:
-        assert self._minimum_major is not None
-        user = server_user()
-        tools = self._tools = enterable(choose_installation(self._minimum_major, self._extensions), user)
+        user, tools = server_user(), self.tools
         self._spawn_keeper()  # first: it removes the folder if we are killed while it is filled
         data = self.folder / "data"
         password = secrets.token_urlsafe(24)

@@ -16,6 +16,8 @@ from ..config.load import Settings
 from ..db import lines
 from ..db.access import server_user, temporary_roots
 from ..db.connect import connect
+from ..db.deployment_lock import notice_our_death
+from ..db.leftovers import clean_orphans
 from ..db.state import FINISHED, State
 from ..db.url import DatabaseUrl, is_embedded
 from ..db.watch import asking
@@ -81,6 +83,12 @@ class Workspace:
     def connect(self, url: DatabaseUrl, purpose: str, **options: Any) -> psycopg.Connection[Any]:
         """A connection with this project's timeouts; see ``db.connect.connect``."""
         return connect(url, purpose=purpose, connect_timeout=self.settings.timeouts.connect, **options)
+
+    def connect_to_hold(self, url: DatabaseUrl, purpose: str) -> psycopg.Connection[Any]:
+        """One in autocommit that may hold locks for long: the server ends it within seconds after we or the network are gone."""
+        conn = self.connect(url, purpose, autocommit=True)
+        notice_our_death(conn)
+        return conn
 
     def watch_over(self, url: DatabaseUrl) -> None:
         """Until the session ends: when the server falls silent, nothing goes on waiting for it.
@@ -199,6 +207,7 @@ class Workspace:
     def _prune(self) -> None:
         backup = self.settings.backup
         sweep(self.settings.artifacts)
+        clean_orphans()
         prune(
             self.settings.artifacts, keep=backup.keep, max_age=backup.max_age, backups=self.backup_directory
         )

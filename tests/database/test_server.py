@@ -120,6 +120,17 @@ def test_a_temporary_server_can_be_kept_until_it_is_cleaned(temporary_root: Path
     assert list(temporary_root.iterdir()) == []
 
 
+def test_a_folder_whose_maker_was_killed_before_its_keeper_came_is_removed_at_once(
+    temporary_root: Path,
+) -> None:
+    killed = subprocess.Popen(["true"])
+    killed.wait()
+    mine, orphan = (temporary_root / f"dbdeploy-sandbox-{pid}-x" for pid in (os.getpid(), killed.pid))
+    mine.mkdir()
+    orphan.mkdir()
+    assert clean_orphans() == (orphan,)
+
+
 def test_an_interrupted_start_leaves_nothing(temporary_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
