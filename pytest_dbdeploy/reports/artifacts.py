@@ -15,6 +15,8 @@ from ..errors import ConfigError, StateError
 _NAME = re.compile(r"deploy-(?P<environment>.+)-(?P<milliseconds>\d{13,})")
 JOURNAL = "journal.jsonl"
 BACKUP = "backup.dump"
+#: Rows of users that a rollback replaced; what a rollback needs, also of a backup that was moved for the moment.
+_WORTH_KEEPING = ("failed.dump", "rollback-state.json")
 CLONE = "clone"  # the folder of the clone's dump: there while the run lasts
 _A_DAY = 24 * 60 * 60.0
 
@@ -117,19 +119,26 @@ def all_artifacts(root: Path, environment: str | None = None) -> list[Artifacts]
 def prune(root: Path, *, keep: int, max_age: float, backups: Path | None = None) -> tuple[str, ...]:
     """Removes old deployments and returns their IDs; ``max_age`` in seconds. Never one that is unfinished.
 
-    For each environment stay: the newest with a backup whatever its age; of those with a backup, and apart from them of those
-    without (dry runs must not push backups out), the newest ``keep`` that are not older than ``max_age``.
+    For each environment stay: the newest with a backup whatever its age; of those with a backup, with what a rollback needs or with
+    what it replaced, and apart from them of all others (dry runs must not push these out), the newest ``keep`` that are not
+    older than ``max_age``.
     ``backups``: the folder of ``backup.directory``, in which each deployment has a folder or file of its ID.
     """
     oldest = time.time() - max_age
     counts: dict[tuple[str, bool], int] = {}
+    backed_up: set[str] = set()
     removed = []
     for artifacts in all_artifacts(root):
         elsewhere = backups / artifacts.deployment_id if backups else None
         backup = artifacts.path(BACKUP).exists() or (elsewhere is not None and elsewhere.exists())
-        group = (artifacts.environment, backup)
+        way_back = backup and artifacts.environment not in backed_up
+        if backup:
+            backed_up.add(artifacts.environment)
+        group = (
+            artifacts.environment,
+            backup or any(artifacts.path(name).exists() for name in _WORTH_KEEPING),
+        )
         place = counts[group] = counts.get(group, 0) + 1
-        way_back = backup and place == 1
         if way_back or (place <= keep and artifacts.created >= oldest) or artifacts.unfinished:
             continue
         for path in (artifacts.directory, elsewhere):

@@ -135,6 +135,18 @@ def test_dry_runs_do_not_push_backups_out(root):
     assert {a.deployment_id for a in all_artifacts(root)} == {deployed, dry[0]}
 
 
+@pytest.mark.parametrize("kept", ["failed.dump", "rollback-state.json"])
+def test_dry_runs_and_refused_rollbacks_push_out_no_rows_of_users_and_no_way_back(root, kept):
+    """``failed.dump`` holds what a rollback replaced; and the backup itself may have been moved for the moment."""
+    rolled_back = made(root, "dev", 3600)
+    (root / rolled_back / kept).touch()
+    dry = [made(root, "dev", age) for age in (10, 20, 30)]
+    assert prune(root, keep=1, max_age=DAY) == tuple(dry[1:])
+    deployed = made(root, "dev", 7200, backup=True)
+    assert prune(root, keep=1, max_age=DAY) == ()
+    assert {a.deployment_id for a in all_artifacts(root)} == {deployed, rolled_back, dry[0]}
+
+
 def test_the_newest_backup_stays_whatever_its_age(root):
     newest = made(root, "dev", 40 * DAY, backup=True)
     older = made(root, "dev", 41 * DAY, backup=True)
