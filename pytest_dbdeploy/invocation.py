@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -22,6 +22,7 @@ from .options import (
     DRY_RUN,
     ENV,
     KEEP_SANDBOX,
+    LOSE_WRITES,
     OPTIONS,
     RESUME,
     ROLLBACK,
@@ -49,12 +50,14 @@ class Action:
 
     ``environment``: its name; with ``deployment="last"`` the one whose newest is meant; with an ID the one that the ID names.
     ``compare``: the sides, names or database URLs (with passwords: not printed). ``deployment``: ``last`` or an ID.
+    ``lose_writes``: a restore may lose what others wrote since the backup.
     """
 
     mode: Mode
     environment: str | None = None
     compare: tuple[str, ...] = field(default=(), repr=False)
     deployment: str | None = None
+    lose_writes: bool = False
 
 
 def requested_action(config: pytest.Config) -> Action | None:
@@ -69,7 +72,8 @@ def requested_action(config: pytest.Config) -> Action | None:
     resume = config.getoption(RESUME.dest, None)
     given = {COMPARE.flag: compare, ROLLBACK.flag: rollback, RESUME.flag: resume}
     exclusive = [flag for flag, value in given.items() if value is not None]
-    if environment is None and not dry_run and not exclusive:
+    lose_writes = bool(config.getoption(LOSE_WRITES.dest, None))
+    if environment is None and not dry_run and not exclusive and not lose_writes:
         return None
     _refuse_addopts(config)
     for flag, value in {ENV.flag: environment, **given}.items():
@@ -88,12 +92,19 @@ def requested_action(config: pytest.Config) -> Action | None:
         raise ConfigError(
             f"{DRY_RUN.flag} cannot be combined with {exclusive[0]}.", hint=f"It goes with {ENV.flag}=NAME."
         )
+    if lose_writes and rollback is None and resume is None:
+        raise ConfigError(
+            f"{LOSE_WRITES.flag} says how a deployment is rolled back, but not which.",
+            hint=f"It goes with {ROLLBACK.flag}=ID or {RESUME.flag}=ID.",
+        )
     if compare is not None:
         return _compare(compare, environment)
     if rollback is not None:
-        return _of_deployment(Mode.ROLLBACK, ROLLBACK.flag, rollback.strip(), environment)
+        action = _of_deployment(Mode.ROLLBACK, ROLLBACK.flag, rollback.strip(), environment)
+        return replace(action, lose_writes=lose_writes)
     if resume is not None:
-        return _of_deployment(Mode.RESUME, RESUME.flag, resume.strip(), environment)
+        action = _of_deployment(Mode.RESUME, RESUME.flag, resume.strip(), environment)
+        return replace(action, lose_writes=lose_writes)
     if environment is None:
         raise ConfigError(
             f"{DRY_RUN.flag} needs an environment.", hint=f"Add {ENV.flag}=NAME, such as {ENV.flag}=dev."

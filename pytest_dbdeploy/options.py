@@ -68,6 +68,13 @@ RESUME = Option(
     metavar="ID",
     action=True,
 )
+LOSE_WRITES = Option(
+    "--dbdeploy-lose-writes",
+    "With --dbdeploy-rollback or --dbdeploy-resume: restore from the backup, though rows that others wrote since are then in"
+    " failed.dump alone. It does for this once what rollback.if_restore_loses_writes: discard does.",
+    kind="flag",
+    action=True,
+)
 CONFIG = Option(
     "--dbdeploy-config",
     f"Read the configuration from FILE (default: {DEFAULT_CONFIG} in rootdir).",
@@ -104,6 +111,7 @@ OPTIONS: tuple[Option, ...] = (
     COMPARE,
     ROLLBACK,
     RESUME,
+    LOSE_WRITES,
     CONFIG,
     ARTIFACTS,
     KEEP_SANDBOX,

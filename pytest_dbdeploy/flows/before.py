@@ -10,7 +10,7 @@ from typing import Any
 
 from ..actions.restore_touched import Touched
 from ..compare.snapshot import Snapshot
-from ..errors import StateError
+from ..errors import BackupError, StateError
 from ..health import HealthCheck
 from ..reports.artifacts import JOURNAL, Artifacts
 
@@ -114,7 +114,7 @@ def load(artifacts: Artifacts) -> Before:
     except (OSError, ValueError, KeyError) as error:
         raise _unreadable(artifacts, error) from None
     if not before.backup.exists():
-        raise StateError(
+        raise BackupError(
             f"the backup {before.backup} of deployment {artifacts.deployment_id} is gone",
             hint="restore it from where your backups are kept, then run the command again",
         )
@@ -151,7 +151,8 @@ def load_rehearsal(artifacts: Artifacts) -> RehearsedSnapshots:
 
 
 def _unreadable(artifacts: Artifacts, error: Exception) -> StateError:
+    why = (error.strerror if isinstance(error, OSError) else None) or error
     return StateError(
-        f"what a rollback of {artifacts.deployment_id} needs cannot be read from {artifacts.directory}: {error}",
+        f"what a rollback of {artifacts.deployment_id} needs cannot be read from {artifacts.directory}: {why}",
         hint="run the command on the machine that deployed, or bring its artifacts folder here",
     )

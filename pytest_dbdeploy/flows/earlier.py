@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 import psycopg
 
 from .. import journal
+from ..actions.restore import CommitUnknown
 from ..adapters import Adapters
 from ..config.load import Settings
 from ..db.deployment_lock import end_leftovers
 from ..db.state import FINISHED, NOTHING_STANDS, DeploymentRow, State, StateTable
 from ..db.url import DatabaseUrl
-from ..errors import ConfigError, DbDeployError, LockError, StateError
+from ..errors import BackupError, ConfigError, DbDeployError, LockError, RestoreError, StateError
 from ..model import Decision, ExitStatus, Level, LogPhase, Outcome, Phase, Reason, Verdict
 from ..plan import read_schema
 from ..reports.artifacts import Artifacts
@@ -26,6 +28,7 @@ from .code import CODE_FIRST, CodeRelease
 from .common import CommonFlow
 from .held_lock import HeldLock
 from .restoring import Restored
+from .way_back import WritesWouldBeLost
 from .workspace import error_text
 
 
@@ -43,6 +46,7 @@ class EarlierFlow(CommonFlow):
         self.url: DatabaseUrl | None = None
         self.row: DeploymentRow | None = None
         self.touched = False
+        self.not_back = False
 
     # -- start ---------------------------------------------------------------------------------------------------
 
@@ -141,6 +145,7 @@ class EarlierFlow(CommonFlow):
         release, database = self._release()
         code_last = release.get("order") == CODE_FIRST
         self.touched = True
+        self._reopen_earlier()
         if not database:
             self._put_code_back(release)
             self._set_state(State.ROLLED_BACK)
@@ -154,7 +159,8 @@ class EarlierFlow(CommonFlow):
             self.id,
             self.layout,
             load,
-            lose_writes=self.settings.rollback.if_restore_loses_writes == "discard",
+            lose_writes=self.settings.action.lose_writes
+            or self.settings.rollback.if_restore_loses_writes == "discard",
             first=lambda: None if code_last else self._put_code_back(release),
             code_left=code_last,
         )
@@ -241,6 +247,10 @@ class EarlierFlow(CommonFlow):
     def _fail(self, error: Exception) -> Close:
         """Status 12: a person must look. Once anything was begun the row says so."""
         text = error_text(error)
+        # Only a restore's commit leaves it open whether anything was changed.
+        self.not_back = isinstance(error, (RestoreError, BackupError)) and not isinstance(
+            error, CommitUnknown
+        )
         self.workspace.log.exception(LogPhase.ROLLBACK, "the rollback did not succeed", error)
         self.steps.message(LogPhase.ROLLBACK, Level.ERROR, text)
         self.record.decision = Decision(Verdict.ABORT, (Reason("rollback-failed", text),))
@@ -252,6 +262,8 @@ class EarlierFlow(CommonFlow):
                 self.record.notes.append(
                     f"the deployment's row could not be set to rollback_failed: {error_text(again)}"
                 )
+        if isinstance(error, WritesWouldBeLost):
+            self.record.next_commands.append(error.command)
         self._end(Outcome.ROLLBACK_FAILED, ExitStatus.ROLLBACK_FAILED)
         return Close(text.splitlines()[0])
 
@@ -270,8 +282,10 @@ class EarlierFlow(CommonFlow):
     def _how_it_was_left(self) -> str:
         if self.record.rollback.verified:
             return "as it was before the deployment, verified; the gates did not run to their end"
+        if self.not_back:
+            return "as the deployment left it: NOTHING was put back"
         return (
-            "not verified: look at the reasons below" if self.touched else "as it was found; nothing was done"
+            "not verified: look at the reasons above" if self.touched else "as it was found; nothing was done"
         )
 
     def abandon(self, why: str, ledger: Ledger, *, interrupted: bool) -> None:
@@ -293,10 +307,22 @@ class EarlierFlow(CommonFlow):
             self._finish_earlier()
         self.workspace.close(ledger.gates, log_to=self.url if self.touched else None, finished=True)
 
+    def _reopen_earlier(self) -> None:
+        """Its folder, and the backup in it, is not removed in time before it was put back or finished."""
+        path = self.earlier.path("journal.jsonl")
+        with suppress(StateError):
+            if path.exists():
+                earlier = journal.Journal(path)
+                earlier.append("rollback-started", by=self.workspace.id)
+                earlier.close()
+
     def _finish_earlier(self) -> None:
         """The earlier session's folder may be removed in time: there is nothing left to resume."""
+        path = self.earlier.path("journal.jsonl")
+        if not path.exists():  # on another machine
+            return
         try:
-            earlier = journal.Journal(self.earlier.path("journal.jsonl"))
+            earlier = journal.Journal(path)
             earlier.finish(by=self.workspace.id, outcome=str(self.record.outcome))
         except (StateError, OSError) as error:
             self.record.notes.append(f"the journal of {self.id} could not be ended: {error_text(error)}")

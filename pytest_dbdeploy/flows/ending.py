@@ -7,12 +7,13 @@ from collections.abc import Sequence
 import psycopg
 
 from .. import critical
+from ..actions.restore import CommitUnknown
 from ..adapters import Adapters
 from ..config.load import Settings
 from ..db.state import FINISHED, State
 from ..db.url import DatabaseUrl
 from ..decision import decide
-from ..errors import DbDeployError
+from ..errors import BackupError, DbDeployError, RestoreError, StateError, TargetError
 from ..layouts.base import LayoutReader
 from ..model import Decision, ExitStatus, Level, LogPhase, Outcome, Phase, Plan, Reason, Verdict
 from ..steps import Steps
@@ -22,6 +23,7 @@ from .code import CodeRelease
 from .common import CommonFlow
 from .rehearsing import Rehearsed
 from .target_work import Stage, TargetWork
+from .way_back import WritesWouldBeLost
 from .workspace import error_text
 
 PHASES = (Phase.PREFLIGHT, Phase.SANDBOX, Phase.POSTDEPLOY)
@@ -41,6 +43,7 @@ class EndingFlow(CommonFlow):
         self.work: TargetWork | None = None
         self.code: CodeRelease | None = None
         self.rehearsed: Rehearsed | None = None
+        self._not_back: Exception | None = None
 
     def finish(self, ledger: Ledger) -> None:
         if self.record.outcome is not None:
@@ -64,15 +67,22 @@ class EndingFlow(CommonFlow):
         assert self.work is not None
         with critical.section(final=True):
             try:
-                with self.steps.step("keep", "keep", LogPhase.POST_DEPLOY) as step:
-                    self.work.keep()
-                    step.done("every gate passed")
+                self._keep_and_say(self.work)
             except (DbDeployError, psycopg.Error) as error:
                 self.record.notes.append(
                     f"the deployment stands and was verified, but its row says it is unfinished: {error_text(error)}"
                 )
                 self.record.next_commands.append(f"pytest --dbdeploy-resume={self.workspace.id}")
             self._end(Outcome.DEPLOYED, ExitStatus.OK)
+
+    def _keep_and_say(self, work: TargetWork) -> None:
+        try:
+            with self.steps.step("keep", "keep", LogPhase.POST_DEPLOY) as step:
+                work.keep()
+                step.done("every gate passed")
+        except StateError as error:  # a full disk here is no reason to leave it unfinished there
+            self.record.notes.append(error_text(error))
+            work.keep()
 
     def abandon(self, why: str, ledger: Ledger, *, interrupted: bool) -> None:
         if self._workspace is None or self.record.outcome is not None:
@@ -147,7 +157,7 @@ class EndingFlow(CommonFlow):
 
     def _refuse_without_auto(self) -> None:
         if not self.settings.rollback.auto:
-            raise DbDeployError(
+            raise RestoreError(
                 "rollback.auto is false, so nothing was put back",
                 hint=f"to roll back: pytest --dbdeploy-rollback={self.workspace.id}",
             )
@@ -172,9 +182,11 @@ class EndingFlow(CommonFlow):
         self._put_code_back()
 
     def _rollback_failed(self, error: Exception) -> None:
+        self._not_back = error
         self.workspace.log.exception(LogPhase.ROLLBACK, "the rollback did not succeed", error)
         self.record.notes.append(f"the rollback did not succeed: {error_text(error)}")
-        self.record.next_commands.append(f"pytest --dbdeploy-rollback={self.workspace.id}")
+        again = f"pytest --dbdeploy-rollback={self.workspace.id}"
+        self.record.next_commands.append(error.command if isinstance(error, WritesWouldBeLost) else again)
         if self.held is None or not self.held.paused:  # else somebody else may have taken it up
             self._set_state_or_note(State.ROLLBACK_FAILED)
         self._end(Outcome.ROLLBACK_FAILED, ExitStatus.ROLLBACK_FAILED)
@@ -224,7 +236,7 @@ class EndingFlow(CommonFlow):
         where = f"{self.environment.name} ({self.url.label})" if self.url else self.environment.name
         texts = {
             Outcome.DEPLOYED: "migrated, verified and kept",
-            Outcome.ROLLBACK_FAILED: "NOT as it was: look at the reasons below before anything else",
+            Outcome.ROLLBACK_FAILED: self._how_it_was_left(),
         }
         rolled_back = self.record.rollback.performed and self.record.rollback.verified
         untouched = self.work is None or self.work.stage <= Stage.CODE
@@ -235,6 +247,17 @@ class EndingFlow(CommonFlow):
         if self.record.backup:
             lines.append(f"backup   {self.record.backup.path}")
         return lines
+
+    def _how_it_was_left(self) -> str:
+        """By a rollback that failed."""
+        error, work = self._not_back, self.work
+        if isinstance(error, TargetError):
+            return "NOT known, as it does not answer; when it does again, the command below puts it back"
+        # Only a restore's commit leaves it open whether anything was changed.
+        whole = isinstance(error, (RestoreError, BackupError)) and not isinstance(error, CommitUnknown)
+        if whole and work is not None and work.stage is Stage.APPLIED:
+            return "migrated; NOTHING was put back, for the reasons below"
+        return "NOT as it was: look at the reasons below before anything else"
 
     def _put_code_back(self) -> None:
         """Before the database, unless it came before it: what was done last is undone first."""

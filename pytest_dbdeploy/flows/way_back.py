@@ -27,7 +27,14 @@ from .workspace import Workspace, count, error_text
 
 
 class WritesWouldBeLost(RestoreError):
-    """Stopped before harm: rows that others wrote since the backup would be lost by a restore."""
+    """Stopped before harm: rows that others wrote since the backup would be lost by a restore. ``command``: goes on all the same."""
+
+    def __init__(self, text: str, deployment: str) -> None:
+        self.command = f"pytest --dbdeploy-rollback={deployment} --dbdeploy-lose-writes"
+        super().__init__(
+            f"{text}; a restore would lose them, so nothing was done",
+            hint=f"to restore all the same (they stay in failed.dump): {self.command}",
+        )
 
 
 def say_back(conn: psycopg.Connection[Any], table: StateTable, deployment: str, *, code_left: bool) -> None:
@@ -137,8 +144,7 @@ class _Restoring:
         record, workspace = self.workspace.record, self.workspace
         others = [name for name in tables if name not in self.layout.history_relations]
         record.rollback.rows_written = written = rows_written_since(conn, self.before, others)
-        if written.count:
-            _weigh_writes(workspace, written, lose_writes=self.lose_writes)
+        said = _weigh_writes(workspace, written, lose_writes=self.lose_writes) if written.count else None
         failed = workspace.artifacts.path("failed.dump")
         if tables:
             dump_replaced(
@@ -151,6 +157,8 @@ class _Restoring:
         if self.begun:
             return
         self.begun = True
+        if said:
+            record.notes.append(f"{said}; they are in failed.dump")
         if tables:
             record.notes.append(f"the state that was replaced is in {failed}")
         self.first()
@@ -175,16 +183,12 @@ class _Restoring:
             return is_back(table.find(conn, self.workspace.record.deployment_id))
 
 
-def _weigh_writes(workspace: Workspace, written: RowsWritten, *, lose_writes: bool) -> None:
+def _weigh_writes(workspace: Workspace, written: RowsWritten, *, lose_writes: bool) -> str:
+    """What is said of them. WritesWouldBeLost where they may not be."""
     about = "" if written.exact else "about "
     tables = ", ".join(f"{name} ({about}{number})" for name, number in written.tables.items())
     text = f"{about}{count(written.count, 'row')} written by others since the backup: {tables}"
     if lose_writes:
-        workspace.record.notes.append(f"{text}; they are in failed.dump")
         workspace.say(LogPhase.ROLLBACK, Level.WARN, text, tables=dict(written.tables))
-        return
-    raise WritesWouldBeLost(
-        f"{text}; a restore would lose them, so nothing was done",
-        hint="to restore all the same (they stay in failed.dump), set rollback.if_restore_loses_writes: discard in dbdeploy.yaml "
-        f"and run: pytest --dbdeploy-rollback={workspace.record.deployment_id}",
-    )
+        return text
+    raise WritesWouldBeLost(text, workspace.record.deployment_id)

@@ -164,13 +164,15 @@ def test_rows_that_a_rollback_would_lose_stop_it_before_harm_and_a_person_may_go
     written = result.report["rollback"]["rowsWrittenSinceBackup"]
     assert written["tables"] == {"public.users": 1}
     assert "1 row written by others since the backup: public.users" in " ".join(result.output.split())
-    assert f"pytest --dbdeploy-rollback={result.id}" in result.output
+    assert "migrated; NOTHING was put back" in result.report["whatStandsWhere"][0]
     assert shop.sql("select count(*), count(phone), max(name) from users") == [(101, 101, "new")], (
         "nothing was done"
     )
-    settings(shop, "discard")
-    (shop.root / "gates/postdeploy/test_it.py").unlink()
-    back = shop.run(f"--dbdeploy-rollback={result.id}")
+    again = shop.run(f"--dbdeploy-rollback={result.id}")
+    assert again.ended == (12, "rollback_failed"), "the writes are still there"
+    (command,) = result.report["nextCommands"]
+    assert command in " ".join(again.output.split())
+    back = shop.run(*command.split()[1:])  # as it is printed
     assert back.ended == (0, "rolled_back_on_request")
     assert back.gate("test_rows_are_as_they_were")["outcome"] == "passed"
     assert shop.sql("select count(*), max(name) from users") == [(100, "user 99")]
@@ -226,10 +228,13 @@ def test_rows_elsewhere_that_refer_to_rows_that_go_take_the_whole_database_back_
 
 
 def test_a_backup_that_was_changed_is_refused_and_nothing_is_done(shop):
+    settings = (shop.root / "dbdeploy.yaml").read_text()
+    shop.write("dbdeploy.yaml", f"{settings}backup: {{keep: 1}}\n")
     shop.migration("0002_phone", ADD_PHONE)
     result = shop.deploy()
     assert result.ended == (0, "deployed")
     backup = result.folder / "backup.dump"
+    good = backup.read_bytes()
     assert backup.stat().st_mode & 0o777 == 0o600
     content = bytearray(backup.read_bytes())
     content[len(content) // 2] ^= 1
@@ -237,4 +242,9 @@ def test_a_backup_that_was_changed_is_refused_and_nothing_is_done(shop):
     back = shop.run(f"--dbdeploy-rollback={result.id}")
     assert back.ended == (12, "rollback_failed")
     assert "checksum differs" in back.output
+    assert "as the deployment left it: NOTHING was put back" in " ".join(back.output.split())
     assert shop.sql("select count(phone) from users") == [(100,)]
+    backup.unlink()
+    assert shop.run(f"--dbdeploy-rollback={result.id}").ended == (12, "rollback_failed")
+    backup.write_bytes(good)  # the folder is still there, whatever was tried since
+    assert shop.run(f"--dbdeploy-rollback={result.id}").ended == (0, "rolled_back_on_request")

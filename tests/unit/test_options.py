@@ -45,6 +45,10 @@ def test_without_an_action_the_plugin_has_nothing_to_do(config):
         ),
         ([f"--dbdeploy-rollback={ID}"], Action(Mode.ROLLBACK, "dev", deployment=ID)),
         ([f"--dbdeploy-rollback={ID}", "--dbdeploy-env=dev"], Action(Mode.ROLLBACK, "dev", deployment=ID)),
+        (
+            [f"--dbdeploy-rollback={ID}", "--dbdeploy-lose-writes"],
+            Action(Mode.ROLLBACK, "dev", deployment=ID, lose_writes=True),
+        ),
         (["--dbdeploy-rollback=last", "--dbdeploy-env=dev"], Action(Mode.ROLLBACK, "dev", deployment="last")),
         (
             ["--dbdeploy-resume=deploy-pre-prod-1764000000000"],
@@ -85,6 +89,8 @@ def test_the_command_line_asks_for_an_action(config, arguments, action):
             [f"--dbdeploy-rollback={ID}", "--dbdeploy-dry-run"],
             "--dbdeploy-dry-run cannot be combined with --dbdeploy-rollback",
         ),
+        (["--dbdeploy-env=dev", "--dbdeploy-lose-writes"], "--dbdeploy-lose-writes says how"),
+        (["--dbdeploy-lose-writes"], "--dbdeploy-lose-writes says how"),
         (["--dbdeploy-rollback=last"], "--dbdeploy-rollback=last needs an environment"),
         (["--dbdeploy-rollback="], "--dbdeploy-rollback is empty"),
         (["--dbdeploy-rollback=yesterday"], "this is no deployment ID"),
@@ -120,7 +126,7 @@ def test_an_action_in_pytest_addopts_counts_as_command_line(pytester, monkeypatc
 
 def test_only_options_that_are_no_action_exist_as_ini_key_or_variable():
     assert [option.flag for option in OPTIONS if option.action] == [
-        f"--dbdeploy-{name}" for name in ("env", "dry-run", "compare", "rollback", "resume")
+        f"--dbdeploy-{name}" for name in ("env", "dry-run", "compare", "rollback", "resume", "lose-writes")
     ]
     assert not [option for option in OPTIONS if option.action and (option.ini or option.variable)]
 
