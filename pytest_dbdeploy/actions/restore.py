@@ -22,6 +22,7 @@ from psycopg import errors as pg_errors
 from psycopg import sql
 
 from ..db.connect import Connection, connect
+from ..db.deployment_lock import notice_our_death
 from ..db.sql import query
 from ..db.tools import Tools
 from ..db.url import DatabaseUrl
@@ -166,8 +167,7 @@ class _Job:
         self.notes, self.sent = (), 0
         conn = connect(self.url, purpose="restore", autocommit=True)
         try:
-            with suppress(psycopg.Error):  # not on every system: then our death is noticed later
-                conn.execute("SET client_connection_check_interval = '1s'")
+            notice_our_death(conn)
             conn.autocommit = False
             self._replace(conn)
             if self.before_commit is not None:
@@ -198,6 +198,7 @@ class _Job:
             for kind, part in groupby(entries, key=_handling):
                 self._pass(conn, kind, tuple(part))
         conn.execute("RESET ALL")  # pg_restore's settings
+        notice_our_death(conn)
         self._calm(conn)
 
     def _calm(self, conn: Connection) -> None:
@@ -383,7 +384,14 @@ def _analyze(url: DatabaseUrl, tables: Sequence[str]) -> list[str]:
     try:
         with connect(url, purpose="restore", autocommit=True) as conn:
             conn.execute("SET statement_timeout = 0")
-            conn.execute(f"ANALYZE {', '.join(tables)}")
+            # What the deployment had made is gone.
+            there = [
+                name
+                for name in tables
+                if conn.execute("SELECT to_regclass(%s)", [name]).fetchone() != (None,)
+            ]
+            if there or not tables:
+                conn.execute(f"ANALYZE {', '.join(there)}")
     except (psycopg.Error, RestoreError) as error:
         return [f"ANALYZE failed: {redactor.redact(str(error).splitlines()[0])}"]
     return []

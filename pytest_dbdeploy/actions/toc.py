@@ -131,7 +131,7 @@ def listing(tools: Tools, archive: Path, error: type[DbDeployError]) -> str:
     )
     if status != 0:
         raise error(
-            f"the archive {archive.name} cannot be read: {first_lines(problem)}",
+            f"the archive {archive.name} cannot be read: {first_lines(problem) or f'exit status {status}'}",
             hint="It is damaged, or was made by a newer pg_dump than the pg_restore that was found "
             f"({tools.version} in {tools.bindir}).",
         )

@@ -65,6 +65,10 @@ _HINTS: tuple[tuple[str, str], ...] = (
         "The server is starting or stopping: try again in a moment.",
     ),
     (
+        r"closed the connection unexpectedly|Connection reset by peer",
+        "The server ended, or something on the way to it cut the connection: look whether it runs, and into its log.",
+    ),
+    (
         r"user mapping not found",
         "The hub's user mapping is gone: somebody changed the hub while it was in use; run it again.",
     ),

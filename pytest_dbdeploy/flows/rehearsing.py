@@ -98,6 +98,14 @@ class SandboxWork:
 
     def run(self) -> Rehearsed:
         """CloneError, ServerError, ToolError: the sandbox could not be made. A migration that fails is evidence, not an error."""
+        try:
+            return self._run()
+        finally:
+            why = self.sandbox.breakdown() if self.sandbox is not None else None
+            if why:
+                self.workspace.record.notes.append(f"the sandbox's server broke down: {why}")
+
+    def _run(self) -> Rehearsed:
         counters, begun = self._written_so_far(), time.monotonic()
         copied = self._clone()
         rehearsal = self._rehearse(copied)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Collection
 
@@ -19,6 +20,8 @@ from ..errors import CloneError, ServerError
 from ..secret import redactor
 
 name = "embedded"
+
+_BREAKDOWN = re.compile(r"PANIC: +.*|(?:ERROR|FATAL): +.*No space left on device.*")
 
 
 class EmbeddedSandbox:
@@ -72,6 +75,15 @@ class EmbeddedSandbox:
 
     def drop_database(self, name: str) -> None:
         self._execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+
+    def breakdown(self) -> str | None:
+        """Why the server broke down, in the last such words of its log; None when it did not, or nobody can tell."""
+        try:
+            log = self.server.log_path.read_text("utf-8", "replace")
+        except (OSError, ServerError):
+            return None
+        found = _BREAKDOWN.findall(log)
+        return redactor.redact(" ".join(found[-1].split())) if found else None
 
     def close(self, *, keep: bool = False) -> None:
         self.server.stop(keep=keep)
