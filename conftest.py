@@ -65,8 +65,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """How many points of the fault matrix survived, random kills and silent targets too. Here, as xdist's controller collects no folder."""
-    files = ("test_fault_matrix", "test_random_kills", "test_silent_target")
+    """How many points of the fault matrix survived, random kills, silent targets, full disks and lost packets too. Here, as xdist's controller collects no folder."""
+    files = (
+        "test_fault_matrix",
+        "test_random_kills",
+        "test_silent_target",
+        "test_full_disk",
+        "test_lost_packets",
+    )
     reports = [
         report
         for name in ("passed", "failed", "xfailed")

@@ -59,9 +59,8 @@ class Result:
         assert report["exitStatus"] == self.status
         last = f"dbdeploy: outcome={report['outcome']} id={report['deploymentId']} exit={self.status}"
         assert self.output.splitlines()[-1] == last, "the last line is for scripts, whatever happened"
-        planned = report["plan"] is not None
-        if self.status == 4 or (self.status == 2 and not planned):
-            return  # refused, or interrupted at the plan, before pytest wrote any JUnit
+        if self.status == 4 or (self.status == 2 and not report["gates"]):
+            return  # refused, or interrupted before anything was collected: then pytest writes no JUnit
         cases = self.junit()
         for gate in report["gates"]:
             found = cases.get(_case(gate["nodeid"]))
@@ -228,6 +227,7 @@ class Project:
         self.root = root
         self.url = url
         self.artifacts = root / ".deployments"
+        self.before_command = []
         self.runs = []
         root.mkdir()
         (root / "migrations").mkdir()
@@ -279,7 +279,7 @@ class Project:
         return {**keep, "DEV_POSTGRES_URL": self.url.reveal(), **more}
 
     def command(self, *arguments):
-        return [sys.executable, "-m", "pytest", "-p", "no:randomly", *arguments]
+        return [*self.before_command, sys.executable, "-m", "pytest", "-p", "no:randomly", *arguments]
 
     def start(self, *arguments, **environ):
         self.runs.append(Run(self, arguments, environ))
@@ -374,7 +374,8 @@ def temporary():
 def arena(make_project, postgres17, deployed_once, temporary):
     from .faults import Arena, copy_of
 
-    return Arena(filled(make_project(copy_of(postgres17, deployed_once.url))), temporary, postgres17)
+    with Arena(filled(make_project(copy_of(postgres17, deployed_once.url))), temporary, postgres17) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")
@@ -399,4 +400,5 @@ def own_arena(make_project, place, temporary):
 
     made, template = place
     url = made.through(copy_of(made.real, template))
-    return Arena(filled(make_project(url)), temporary, made.real, made)
+    with Arena(filled(make_project(url)), temporary, made.real, made) as arena:
+        yield arena

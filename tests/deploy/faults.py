@@ -43,6 +43,7 @@ CHANGE = (
 PLANS = {
     "atomic": f"{CHANGE}create index orders_total on orders (total);\n",
     "split": f"{CHANGE}create index concurrently orders_total on orders (total);\nalter table orders add column note text;\n",
+    "large": f"{CHANGE}create table copies as select i, repeat('x', 500) as text from generate_series(1, 40000) i;\n",
 }
 #: The event right before that session of ours begins to work.
 BEFORE_IT = {
@@ -62,7 +63,7 @@ def test_it():
     raise AssertionError("no")
 """
 FINISHED = ("kept", "rolled_back", "aborted")
-SESSIONS = "select application_name from pg_stat_activity where application_name like 'pytest-dbdeploy%' and application_name <> 'pytest-dbdeploy test' and datname = current_database()"
+SESSIONS = "select application_name from pg_stat_activity where application_name like 'pytest-dbdeploy%' and application_name not in ('pytest-dbdeploy test', 'pytest-dbdeploy user') and datname = current_database()"
 
 
 class Writers:
@@ -159,19 +160,40 @@ class Arena:
 
     def __init__(self, project, temporary, server, place=None):
         self.project = project
-        self.server = server
+        self._server = server
         self.place = place
         self.direct = project.url
         self.temporary = temporary
         self.runs = []
         self.servers = {}
+        self.copies = [project.url]
         self.writers = Writers(self.direct)
         project.sql("create table audit (id int primary key)")
         self.old = self.schema()
         self.world = self._world()
         shutil.copy(Path(__file__).with_name("fault_point.py"), project.root)
 
+    @property
+    def server(self):
+        """A place's moves to another port when it was started again."""
+        return self.place.real if self.place else self._server
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        """The databases go: what a server holds, it reads again after each crash."""
+        for url in self.copies:
+            self.server.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(url.dbname)))
+
     # -- what stands
+
+    def answers(self):
+        """False while the server starts, or recovers from a crash."""
+        try:
+            return bool(self.sql("select 1"))
+        except TargetError:
+            return False
 
     def sql(self, statement):
         with connect(self.direct, purpose="test", autocommit=True) as conn:
@@ -194,6 +216,7 @@ class Arena:
         """Writes the migration, and runs it on a copy of the target for comparison."""
         self.fault = fault
         copy = copy_of(self.server, self.direct)
+        self.copies.append(copy)
         self.project.migration("0002_change", PLANS[fault.plan])
         if not fault.gate:
             self.project.write("gates/postdeploy/test_it.py", BAD_GATE)
@@ -317,7 +340,7 @@ class Arena:
         """Rows of a table in the dumps that rollbacks made of what they replaced."""
         tools = tools_for(17)
         found = {}
-        for path in self.project.root.rglob("failed.dump"):
+        for path in self._found("failed.dump"):
             text = subprocess.run(
                 [tools.path("pg_restore"), "-a", "-t", table, "-f", "-", path],
                 capture_output=True,
@@ -328,6 +351,10 @@ class Arena:
                 values = line.split("\t")
                 found.setdefault(int(values[0]), []).append(values)
         return found
+
+    def _found(self, name):
+        """Artifacts of that name of all runs, wherever they are."""
+        return {path for root in (self.project.root, self.project.artifacts) for path in root.rglob(name)}
 
     def check_rows(self, writers, result):
         """Every committed row is there, or put aside and counted."""
@@ -350,7 +377,7 @@ class Arena:
     def _check_counted(self, result, lost):
         """In the report, or in the log of the session that was killed before it wrote one."""
         written = result.report["rollback"]["rowsWrittenSinceBackup"]
-        logs = [log.read_text() for log in self.project.root.rglob("deployment.log")]
+        logs = [log.read_text() for log in self._found("deployment.log")]
         assert written["count"] >= (lost if written["exact"] else 1) or any(
             "since the backup" in log for log in logs
         )

@@ -14,7 +14,7 @@ import psycopg
 from pytest_dbdeploy.errors import TargetError
 from tests.sessions import kill_all_of
 
-from .conftest import marked
+from .conftest import marked, until
 from .faults import events, workers
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
@@ -32,8 +32,32 @@ VICTIMS = {
     "backend": 1,
     "target": 2,
 }
-#: The most events that the journal of a deployment has, about.
-_EVENTS = 36
+#: Where it matters: the target or the code's branch is being changed, or put back.
+MOMENTS = (
+    "step-finished lock",
+    "step-finished state",
+    "step-started backup",
+    "step-started deploy",
+    "unit-started 1",
+    "unit-committing",
+    "unit-committed 1",
+    "step-started release-git",
+    "step-finished release-git",
+    "step-started verify",
+    "step-finished verify",
+    "step-started keep",
+    "state kept",
+)
+MOMENTS_OF_SPLIT = ("unit-started 2", "unit-committed 2", "unit-started 3")
+MOMENTS_BACK = (
+    "state rolling_back",
+    "step-started undo-git",
+    "step-started rollback",
+    "step-started rollback",
+    "restore-committing",
+    "step-finished rollback",
+    "state rolled_back",
+)
 _OURS = (
     "from pg_stat_activity where application_name like 'pytest-dbdeploy%' and application_name not in "
     "('pytest-dbdeploy test', 'pytest-dbdeploy user') and datname = current_database()"
@@ -41,12 +65,16 @@ _OURS = (
 
 
 class Killer:
-    """Strikes at ``run`` ``times`` times, in a thread; ``strikes`` tells what it did."""
+    """Strikes at ``run`` ``times`` times, in a thread; ``strikes`` tells what it did.
 
-    def __init__(self, arena, chance, run, times):
+    One time in three at any event of the journal, of which there are ``events`` or so; else at one of ``moments``. Afterwards the
+    target answers.
+    """
+
+    def __init__(self, arena, chance, run, times, *, moments, events):
         self.arena, self.chance, self.run = arena, chance, run
         self.strikes = []
-        self._times = times
+        self._times, self._moments, self._events = times, moments, events
         self._pool = ThreadPoolExecutor(1)
 
     def __enter__(self):
@@ -56,6 +84,7 @@ class Killer:
     def __exit__(self, *_):
         self._pool.shutdown()
         self._work.result()
+        until(self.arena.answers, seconds=120)
 
     def _strike_all(self):
         for _ in range(self._times):
@@ -68,20 +97,24 @@ class Killer:
 
     def _moment(self):
         """Waits for one; False when the run ended before."""
-        number = self.chance.randint(1, _EVENTS)
+        number = self.chance.randint(1, self._events) if self.chance.random() < 0.33 else None
+        name = self.chance.choice(self._moments)
         more = self.chance.choice([0, self.chance.uniform(0, 0.05), self.chance.uniform(0, 0.5)])
         while self._alive():
-            if self.run.folder is not None and len(events(self.run.folder)) >= number:
+            seen = self._seen()
+            if len(seen) >= number if number else name in seen:
                 time.sleep(more)  # at any moment: that is the point
                 return self._alive()
             time.sleep(0.005)
         return False
 
+    def _seen(self):
+        """Names of the journal's events up to now."""
+        return [name_of(e) for e in events(self.run.folder)] if self.run.folder is not None else []
+
     def _strike(self):
         number = self.chance.choice(SIGNALS)
-        folder = self.run.folder
-        at = events(folder)[-1] if folder and events(folder) else {}
-        place = f"{at.get('event')} {at.get('step') or at.get('state') or at.get('unit') or ''}".strip()
+        place = (self._seen() or ["the start"])[-1]
         self.arena.servers |= self.run.servers()
         what = None
         while what is None:  # who is not there cannot be killed
@@ -124,7 +157,7 @@ class Killer:
         names = {
             "keeper": (b"keeper.py",),
             "last words": (b"last_words.py",),
-            "client": (b"bin/pg_dump", b"bin/pg_restore", b"bin/psql"),
+            "client": (b"bin/pg_dump", b"bin/pg_restore", b"bin/psql", b"git\0"),
         }[victim]
         found = []
         for pid in sorted(marked(self.run.mark)):
@@ -151,6 +184,11 @@ class Killer:
         time.sleep(seconds)
         place.start()
         return f"for {seconds} s"
+
+
+def name_of(event):
+    """An event of the journal, as ``unit-started 2``."""
+    return f"{event['event']} {event.get('step') or event.get('state') or event.get('unit') or ''}".strip()
 
 
 def _kill(pid, number):

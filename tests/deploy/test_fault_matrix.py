@@ -127,18 +127,20 @@ def test_a_deployment_that_loses_what_it_works_with_ends_by_itself_or_can_be_end
         run = arena.start("--dbdeploy-env=dev", "-n", str(fault.workers), at=fault.at)
         with arena.struck(run):
             result = arena.go_on(run)
-        assert result.status in (0, 10, 11, 12)
-        row = arena.row(run.id)
-        if row is None or row in FINISHED:
-            assert result.status == (0 if row == "kept" else 10 if row in (None, "aborted") else 11)
-        else:
-            assert result.status in (10, 12)
-            assert (
-                f"--dbdeploy-resume={run.id}" in result.output
-                or f"--dbdeploy-rollback={run.id}" in result.output
-            )
-            result = go_on(arena, fault, run)
+        result = end(arena, fault, run, result)
     account(arena, writers, run, result)
+
+
+def end(arena, fault, run, result):
+    """Of a run that came to its end: its status is what stands there, and what it says to type ends the deployment."""
+    assert result.status in (0, 10, 11, 12)
+    row = arena.row(run.id)
+    if row is None or row in FINISHED:
+        assert result.status == (0 if row == "kept" else 10 if row in (None, "aborted") else 11)
+        return result
+    assert result.status in (10, 12)
+    assert f"--dbdeploy-resume={run.id}" in result.output or f"--dbdeploy-rollback={run.id}" in result.output
+    return go_on(arena, fault, run)
 
 
 def go_on(arena, fault, died):

@@ -56,6 +56,13 @@ class Shop:
     def tip(self):
         return git(self.remote, "rev-parse", "production")
 
+    def released(self):
+        """Whether the branch has our commit; fails when it is neither there nor where it was."""
+        head = git(self.project.root, "rev-parse", "HEAD")
+        parents = git(self.remote, "rev-list", "-1", "--parents", "production").split()
+        assert self.tip == self.start or head in parents
+        return self.tip != self.start
+
     @property
     def migrated(self):
         return bool(self.project.sql("select 1 from information_schema.columns where column_name = 'phone'"))
