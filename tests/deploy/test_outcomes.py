@@ -36,6 +36,7 @@ def test_a_change_is_dry_run_deployed_and_then_there_is_nothing_to_deploy(deploy
     }.items() <= done.junit().items()
     assert done.report["decision"]["verdict"] == "deploy"
     assert done.report["plan"]["hash"] == dry.report["plan"]["hash"]
+    assert "the rehearsal did not" not in done.output, "our own locks are no surprise"
     again = deployed.deploy("-n", workers)
     assert again.ended == (0, "nothing_to_deploy")
     assert ("dbdeploy", "clone") not in again.junit()
