@@ -136,18 +136,20 @@ class ColumnValues:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One thing that is so after the migrations and was not before. ``text``: the measured figure, or the server's words."""
+    """One thing that is so after the migrations and was not before. ``text``: the measured figure, or the server's words.
+    ``related``: other objects, as ``schema.name``, by which the statement that made it so may be known, the closest first."""
 
     object: str
     text: str
     migration: str | None = None
     hint: str | None = None
+    related: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
     """``rows``, ``rows_after``: exact, of tables of the clone before and after. ``made_again``: tables that are gone, and others have their
-    names. ``parents``: partition or inheriting table -> the table it belongs to.
+    names. ``parents``: partition or inheriting table -> the table it belongs to. ``values_lost``: removed column -> its rows with a value.
 
     ``traffic``: of the target; ``blockers``: tables that somebody holds in a transaction there right now. ``history``: (kind, fact).
     ``drift``: (``added`` or ``changed``, what is not as the last kept deployment left it). ``analyzes``: the deployment analyses tables whose columns change type.
@@ -161,6 +163,7 @@ class Facts:
     made_again: frozenset[str] = frozenset()
     traffic: Mapping[str, Traffic] = field(default_factory=dict)
     parents: Mapping[str, str] = field(default_factory=dict)
+    values_lost: Mapping[str, int] = field(default_factory=dict)
     blockers: tuple[Fact, ...] = ()
     values: tuple[ColumnValues, ...] = ()
     sequences_behind: tuple[Fact, ...] = ()

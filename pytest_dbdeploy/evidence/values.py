@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -55,6 +56,23 @@ def changed_values(
             one = ColumnValues(column, *types, problem=error.diag.message_primary or str(error))
         found.append(replace(one, made_again=column in made_again))
     return tuple(found)
+
+
+def values_lost(before: psycopg.Connection[Any], changes: Sequence[Change]) -> dict[str, int]:
+    """Removed column -> how many rows have a value in it. ``before``: the clone as it was."""
+    columns: dict[str, list[str]] = {}
+    for change in changes:
+        if change.kind == "column" and change.change is ChangeType.REMOVED:
+            columns.setdefault(parent_name(change.object), []).append(change.object)
+    found: dict[str, int] = {}
+    for table, names in columns.items():
+        counts = sql.SQL(", ").join(
+            sql.SQL("count({})").format(sql.Identifier(split_name(name)[-1])) for name in names
+        )
+        text = sql.SQL("select {} from {}").format(counts, sql.Identifier(*split_name(table)))
+        with suppress(psycopg.Error), before.transaction():
+            found |= dict(zip(names, before.execute(text).fetchone() or (), strict=False))
+    return found
 
 
 def columns_made_again(

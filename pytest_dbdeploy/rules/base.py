@@ -144,7 +144,7 @@ def found(
 
 def _naming(change: Change, name: str, evidence: Sequence[StatementEvidence]) -> StatementEvidence | None:
     """The statement that names the object and most likely made the change; the last of several."""
-    naming = [e for e in evidence if _names(e, name) and (_touches(e, change) or _changes_schema(e))]
+    naming = [e for e in evidence if names(e, name) and (_touches(e, change) or _changes_schema(e))]
     if change.change is ChangeType.REMOVED:
         naming = [e for e in naming if _TAKES_AWAY.search(e.statement)]
     likely = [(_touches(e, change), _says(e, change), at, e) for at, e in enumerate(naming)]
@@ -156,7 +156,10 @@ def _changes_schema(evidence: StatementEvidence) -> bool:
 
 
 def _touches(evidence: StatementEvidence, change: Change) -> bool:
-    """Whether the object, or the table that it is part of, is among what the server says the statement made or altered."""
+    """Whether the object, or the table that it is part of, is among what the server says the statement made or altered.
+    It does not say what a GRANT is about."""
+    if (evidence.tag or "") in ("GRANT", "REVOKE"):
+        return "privileges" in {**(change.before or {}), **(change.after or {})}
     own = {change.object, parent_name(change.object), (change.after or {}).get("name")}
     return any(one.object in own for one in (*evidence.altered, *evidence.created))
 
@@ -166,7 +169,8 @@ def _says(evidence: StatementEvidence, change: Change) -> bool:
     return any(re.search(word, evidence.statement, re.IGNORECASE) for word in words)
 
 
-def _names(evidence: StatementEvidence, name: str) -> bool:
+def names(evidence: StatementEvidence, name: str) -> bool:
+    """Whether the statement's text names an object: its parts as words."""
     try:
         parts = split_name(name.partition("(")[0])
     except ValueError:

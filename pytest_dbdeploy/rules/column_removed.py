@@ -70,7 +70,11 @@ def _made_again(seen: Seen) -> list[Finding]:
 def _finding(change: Change, seen: Seen) -> Finding:
     where = responsible(change, seen.evidence)
     kind = (change.before or {}).get("type")
-    message = f"column {change.object}{f' ({kind})' if kind else ''} is removed, with its values"
+    values = seen.facts.values_lost.get(change.object)
+    of_values = {None: "its values", 0: "no value in any row", 1: "its one value"}.get(
+        values, f"its {values:,} values" if values else ""
+    )
+    message = f"column {change.object}{f' ({kind})' if kind else ''} is removed, with {of_values}"
     advice = "The application that runs now still asks for it: release one that does not, then drop it in a later migration."
     if where and where.rename:
         message = f"column {change.object} is there no more under this name"

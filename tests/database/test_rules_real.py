@@ -10,7 +10,7 @@ from pytest_dbdeploy.compare.rows import count_rows, user_tables
 from pytest_dbdeploy.compare.snapshot import read_identities, read_snapshot
 from pytest_dbdeploy.db.connect import connect
 from pytest_dbdeploy.evidence.facts import clone_facts, parents
-from pytest_dbdeploy.evidence.values import changed_values, columns_made_again
+from pytest_dbdeploy.evidence.values import changed_values, columns_made_again, values_lost
 from pytest_dbdeploy.model import Facts
 from pytest_dbdeploy.rehearsal import rehearse
 from pytest_dbdeploy.rules import Seen, findings_of
@@ -97,6 +97,7 @@ def judged(template):
                 values=changed_values(
                     was, now, changes, columns_made_again(again.get("column", ()), *columns)
                 ),
+                values_lost=values_lost(was, changes),
                 **{"lock_seconds": 30.0, **thresholds},
             )
         go.rehearsal, go.changes = rehearsal, changes
@@ -321,6 +322,51 @@ def test_a_lock_that_is_held_long_blocks_and_says_since_when(judged, postgres17)
     assert "ACCESS EXCLUSIVE about 0." in blocks.message
     assert "100 rows" in blocks.message
     assert ("lock-held-across-statements", "public.p") in found(findings, "warn")
+
+
+# Others touch the same objects before and after the statement that is to be named.
+PLACES = {
+    ("privilege-widened", "public.p"): (
+        "grant insert on p to public",
+        "alter table p alter v set default 'x'",
+    ),
+    ("int4-key-headroom", "public.child.id"): (
+        "select setval('child_id_seq', 1500000000)",
+        "update t set u = id + 1 where id < 3",
+    ),
+    ("serial-sequence-still-int", "public.child_id_seq"): (
+        "alter table child alter id type bigint",
+        "alter table child add z int",
+    ),
+    ("sequence-behind-max", "public.child_id_seq"): (
+        "insert into child (id) values (1000)",
+        "update child set who = 'y' where id = 1",
+    ),
+    ("routine-broken", "public.f()"): ("alter table t rename column a to aa", "alter table t add z int"),
+    ("rls-enabled-without-policy", "public.t"): (
+        "alter table t enable row level security",
+        "alter table t add z int",
+    ),
+}
+
+
+@pytest.mark.parametrize("finding", PLACES, ids=lambda finding: finding[0])
+def test_the_statement_that_makes_it_so_is_named_and_not_another_that_touches_the_same(
+    judged, postgres17, finding
+):
+    of, other = PLACES[finding]
+    findings = judged(postgres17, "alter table child add y int; alter table p add y int", of, other)
+    (one,) = (f for f in findings if (f.rule, f.object) == finding)
+    assert one.place == "m1.sql:1"
+    assert one.message.endswith(f": {of}")
+
+
+def test_a_removed_column_says_how_many_values_go_with_it(judged, postgres17):
+    findings = judged(
+        postgres17, "update t set c = null where id < 4; alter table t drop constraint ab, drop column c"
+    )
+    (one,) = (f for f in findings if f.rule == "column-removed")
+    assert one.message.startswith("column public.t.c (text) is removed, with its 100 values: ")
 
 
 def test_many_written_rows_are_told(judged, postgres17):
