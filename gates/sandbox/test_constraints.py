@@ -3,7 +3,6 @@
 import pytest
 
 from pytest_dbdeploy.compare.constraints import violation
-from pytest_dbdeploy.compare.names import parent_name
 from pytest_dbdeploy.rules.base import responsible
 
 
