@@ -120,7 +120,7 @@ class Traffic:
 @dataclass(frozen=True, slots=True)
 class ColumnValues:
     """A column whose type changes, its rows compared by key. ``changed``: silently, in what they say; ``normalised``: only
-    in how it is written. ``samples``: (key, before, after) of some of the changed. ``problem``: why they were not compared.
+    in how it is written; ``gone``: their key is there no more. ``samples``: (key, before, after) of some of the changed. ``problem``: why they were not compared.
     ``made_again``: the column was dropped, and another was made in its place."""
 
     column: str
@@ -129,6 +129,7 @@ class ColumnValues:
     unchanged: int = 0
     changed: int = 0
     normalised: int = 0
+    gone: int = 0
     samples: tuple[tuple[str, str, str], ...] = ()
     problem: str | None = None
     made_again: bool = False

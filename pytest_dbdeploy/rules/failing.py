@@ -98,5 +98,5 @@ def _made_by(seen: Seen, fact: Fact, says: re.Pattern[str]) -> Responsible | Non
 
 
 def _touches(evidence: StatementEvidence, those: set[str]) -> bool:
-    touched = (*evidence.created, *evidence.altered, *evidence.dropped)
-    return any(one.object in those for one in touched) or not those.isdisjoint(evidence.rows)
+    touched = {one.object for one in (*evidence.created, *evidence.altered)}
+    return not those.isdisjoint({*touched, *evidence.rows, *(one.object for one in evidence.dropped)})

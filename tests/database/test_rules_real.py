@@ -39,7 +39,9 @@ create trigger audited after update on p for each row execute function log();
 create table guarded (id int); alter table guarded enable row level security; create policy y on guarded using (true);
 create table parts (id int, k int) partition by list (k);
 create table parts_1 partition of parts for values in (1); create table parts_rest partition of parts default;
-create schema attic; create table attic.old (id int primary key);
+create schema attic; create table attic.old (id int primary key); insert into attic.old values (7), (8);
+create sequence numbers; create extension citext; create type place as (street text, zip text);
+create procedure moves() language plpgsql as 'begin alter table attic.old rename column id to key; end';
 insert into p select i, 'v' || i from generate_series(1, 100) i;
 insert into t select i, i, 'b', 'c', i, i, 'ok', i, i from generate_series(1, 100) i;
 insert into child (t_id) select i from generate_series(1, 100) i;
@@ -94,9 +96,7 @@ def judged(template):
                 parents=parents(old.objects["table"]),
                 made_again=frozenset(again.get("table", ())),
                 **clone_facts(was, now, rehearsal.evidence, user_tables(was), everything=False),
-                values=changed_values(
-                    was, now, changes, columns_made_again(again.get("column", ()), *columns)
-                ),
+                values=changed_values(was, now, changes, columns_made_again(again, *columns)),
                 values_lost=values_lost(was, changes),
                 **{"lock_seconds": 30.0, **thresholds},
             )
@@ -181,6 +181,16 @@ BLOCKED = {
     "drop function g(); create function g() returns int language sql as 'select 2'": {("privilege-widened", "public.g()")},
     "alter sequence child_id_seq restart": {("sequence-behind-max", "public.child_id_seq")},
     "insert into child (id) values (1000)": {("sequence-behind-max", "public.child_id_seq")},
+    "drop table parts": {("table-removed", "public.parts")},
+    "alter table parts drop column id": {("column-removed", "public.parts.id")},
+    "alter table parts rename column id to key": {("column-renamed", "public.parts.id")},
+    "drop sequence numbers": {("table-removed", "public.numbers")},
+    "drop extension citext": {("function-removed", "citext")},
+    "alter type place drop attribute zip": {("column-removed", "public.place.zip")},
+    "alter type place rename attribute zip to code": {("column-renamed", "public.place.zip")},
+    "call moves()": {("column-renamed", "attic.old.id")},
+    "create table other (id int primary key); insert into other select id + 1 from attic.old; drop table attic.old; "
+    "alter table other rename to old; alter table old set schema attic": {("table-removed", "attic.old")},
     "delete from t where id < 5": {("rows-changed-unexpectedly", "public.child")},
     "truncate t cascade": {("rows-changed-unexpectedly", "public.child")},
 }  # fmt: skip
@@ -227,6 +237,9 @@ WARNED = {
         ("scanned-under-lock", "public.t"),
     },
     "reindex index t_a": {("index-rebuilt", "public.t_a"), ("scanned-under-lock", "public.t")},
+    "drop function g(); create function g() returns text language sql as 'select ''x'''; revoke execute on function g() from public": {
+        ("function-removed", "public.g()"),
+    },
     "update p set v = 'y' where id < 4": {("rows-changed-unexpectedly", "public.audit")},
     "select setval('child_id_seq', 1500000000)": {("int4-key-headroom", "public.child.id")},
 }  # fmt: skip
@@ -254,6 +267,8 @@ HARMLESS = [
     "create function h(x int) returns int language sql as 'select x'",
     "update t set c = 'y' where id = 1",
     "insert into p values (1000, 'x')",
+    "create table other (id int primary key); insert into other select id from attic.old; drop table attic.old; "
+    "alter table other rename to old; alter table old set schema attic",
     "update v set a = a + 1 where id = 1; update v set a = a + 1 where id = 2; insert into v values (1000, 1); delete from v where id = 1000",
     "create view w as select * from t; drop view w",
     "comment on table t is 'x'",
