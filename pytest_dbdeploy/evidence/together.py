@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 
 from ..model import Migration, Statement, StatementRef
+from .known import Known
 from .reading import Reading, entry
 
 _MOST_BYTES = 256 * 1024
@@ -77,15 +78,13 @@ def send(
     return results
 
 
-def written_in_vain(
-    last: Reading, names: Mapping[int, str], filenodes: Mapping[int, int | None]
-) -> dict[str, int]:
+def written_in_vain(last: Reading, known: Known) -> dict[str, int]:
     """Rows by table that a transaction wrote, as the server counts them once it is rolled back: none of tables that it emptied."""
     states = {oid: state for oid, _, state in map(entry, last.locked.split(","))} if last.locked else {}
     return {
-        names[oid]: sum(state[2:])
+        known[oid].name: sum(state[2:])
         for oid, state in states.items()
-        if oid in names and state.filenode == filenodes.get(oid) and any(state[2:])
+        if oid in known and state.filenode == known.filenodes.get(oid) and any(state[2:])
     }
 
 

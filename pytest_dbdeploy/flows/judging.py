@@ -13,7 +13,7 @@ from ..compare.snapshot import Snapshot, read_identities
 from ..db.url import DatabaseUrl
 from ..errors import DbDeployError
 from ..evidence.facts import clone_facts, parents, target_facts
-from ..evidence.observer import BLOCK_WRITES
+from ..evidence.gathering import BLOCK_WRITES
 from ..evidence.values import changed_values, columns_made_again, values_lost
 from ..model import Change, ChangeType, Fact, Facts, Finding, Plan, StatementEvidence
 from ..rules import Seen, findings_of, judge
