@@ -153,7 +153,7 @@ def test_a_lock_is_not_held_for_the_time_that_measuring_takes(run, monkeypatch):
     read = Gathering.of_reading
 
     def slowly(self, *arguments):
-        self.monitor.execute("select pg_sleep(1)")
+        arguments[0].execute("select pg_sleep(1)")
         return read(self, *arguments)
 
     monkeypatch.setattr(Gathering, "of_reading", slowly)
