@@ -21,6 +21,7 @@ SCHEMA = """
 create type mood as enum ('sad', 'ok');
 create domain amount as int;
 create table p (id int primary key, v text);
+create table keyed (id int primary key, v text not null default 'x'); create unique index keyed_v on keyed (v);
 create table t (
     id int primary key, a int, b varchar(10), c text, p_id int references p, n numeric(10, 2), m mood, d amount,
     u int not null unique default 0, constraint ab check (a > 0 or c = 'x'), constraint bp check (u >= 0)
@@ -203,6 +204,13 @@ WARNED = {
     "alter table t drop constraint bp": {("constraint-removed", "public.t.bp")},
     "alter table t alter u drop not null": {("constraint-removed", "public.t.u")},
     "alter table child add constraint k check (id > 0) not valid": {("constraint-not-valid-left", "public.child.k")},
+    "alter table keyed drop constraint keyed_pkey, add primary key (id, v)": {
+        ("constraint-removed", "public.keyed.keyed_pkey"),
+        ("index-rebuilt", "public.keyed_pkey"),
+        ("scanned-under-lock", "public.keyed"),
+    },
+    "drop index concurrently keyed_v": {("constraint-removed", "public.keyed_v")},
+    "drop index concurrently keyed_v; create unique index concurrently keyed_v on keyed (v) where id > 5": {("constraint-removed", "public.keyed_v")},
     "create index k on t (b)": {("index-not-concurrent", "public.k"), ("scanned-under-lock", "public.t")},
     "drop index t_a": {("index-not-concurrent", "public.t_a")},
     "delete from child": {("many-rows-written", "public.child")},
@@ -257,6 +265,8 @@ HARMLESS = [
     "alter table child add constraint k foreign key (id) references t not valid; commit; alter table child validate constraint k",
     "create index concurrently k on t (b)",
     "drop index concurrently t_a",
+    "create unique index concurrently keyed_v2 on keyed (v desc); drop index concurrently keyed_v; alter index keyed_v2 rename to keyed_v",
+    "alter table keyed add unique using index keyed_v",
     "reindex index concurrently t_a",
     "create table n (id serial primary key, x int not null); insert into n (x) select 1 from generate_series(1, 20) i; "
     "alter table n alter x type bigint; create index on n (x); alter table n drop column x; drop table n",
