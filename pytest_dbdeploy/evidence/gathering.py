@@ -42,9 +42,13 @@ class Gathering:
         for oid, state in self._states.items():
             self.known.filenodes[oid] = state.filenode
 
-    def exclusively(self) -> list[int]:
-        """Relations that the unit has locked against everything."""
-        return [oid for oid, mode in self._locks if mode == EXCLUSIVE]
+    def perhaps_renamed(self) -> list[int]:
+        """Relations of before the plan whose locks allow to rename them: of an index a weaker one will do."""
+        return [
+            oid
+            for oid, mode in self._locks
+            if mode in (EXCLUSIVE, "ShareUpdateExclusiveLock") and oid in self.known
+        ]
 
     def of_reading(
         self, conn: psycopg.Connection[Any], text: str, tag: str | None, reading: Reading

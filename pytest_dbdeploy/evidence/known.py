@@ -65,12 +65,16 @@ class Known:
         known = (self[oid] for oid in oids)
         return {one.name: one.size for one in known if one.kind in _TABLES}
 
-    def name_again(self, conn: psycopg.Connection[Any], oids: list[int]) -> None:
+    def names_query(self, oids: Iterable[int]) -> bytes:
+        """Asks what these are called: rows for ``name_again``."""
+        numbers = ",".join(map(str, oids))
+        return query("evidence_names").replace("%%", "%").replace("%(oids)s", f"'{{{numbers}}}'").encode()
+
+    def name_again(self, names: Iterable[tuple[int, str]]) -> None:
         """After a commit that may have renamed these."""
         self.made.clear()
-        for oid, name in conn.execute(query("evidence_names"), {"oids": oids}):
-            if oid in self:
-                self._relations[oid] = replace(self[oid], name=name)
+        for oid, name in names:
+            self._relations[oid] = replace(self[oid], name=name)
 
     def name_made(self, conn: psycopg.Connection[Any], oids: list[int]) -> None:
         """Asks for the names of tables that the plan has made."""

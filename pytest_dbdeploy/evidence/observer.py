@@ -86,6 +86,7 @@ class Observer:
         self._reading: str = query("evidence_reading")
         self._start: str = query("evidence_start")
         self._at_start: tuple[Any, ...] | None = None
+        self._renamed: list[tuple[int, str]] = []
         self._together = False
         self._small = True
         self._one_by_one: set[tuple[StatementRef, ...]] = set()
@@ -159,21 +160,21 @@ class Observer:
 
     @contextmanager
     def transaction(self, conn: psycopg.Connection[Any], unit: Unit) -> Iterator[Sequence[StatementRef]]:
-        """The unit's transaction, for ``run_unit``: gives the statements that are still to be run. Where the next one starts is asked with
-        the commit. NotTogether: to be run again."""
+        """The unit's transaction, for ``run_unit``: gives the statements that are still to be run. Where the next one starts, and what is
+        called otherwise now, is asked with the commit. NotTogether: to be run again."""
         statements = unit.statements if unit.transactional else ()
-        along: tuple[StatementRef, ...] = ()
-        if self._together and self._small and statements and statements not in self._one_by_one:
-            along = together.that_go_along(statements, self.migrations, self.words)
         try:
-            if along:
-                self._run_together(conn, along)
-            else:
+            left = self._run_in_messages(conn, statements) if self._may_go_together(unit) else statements
+            if left is unit.statements:
                 conn.execute(b"begin")
-            yield statements[len(along) :]
-            cursor = conn.execute(b"commit;" + self._start.encode())
+            yield left
+            renamed = self._perhaps_renamed()
+            names = b";" + self.known.names_query(renamed) if renamed else b""
+            cursor = conn.execute(b"commit;" + self._start.encode() + names)
             cursor.nextset()
             self._at_start = cursor.fetchone()
+            if cursor.nextset():
+                self._renamed = cursor.fetchall()
         finally:
             if not conn.closed:
                 conn.rollback()  # does nothing where it is committed
@@ -184,13 +185,33 @@ class Observer:
         self._finished.clear()
         self._at_start = None
 
-    def _run_together(self, conn: psycopg.Connection[Any], refs: Sequence[StatementRef]) -> None:
+    def _may_go_together(self, unit: Unit) -> bool:
+        return (
+            self._together and self._small and unit.transactional and unit.statements not in self._one_by_one
+        )
+
+    def _run_in_messages(
+        self, conn: psycopg.Connection[Any], statements: tuple[StatementRef, ...]
+    ) -> tuple[StatementRef, ...]:
+        """Runs the first of the statements, in as few messages as may be. The others; all of them where no transaction was begun."""
+        left, begin = statements, b"begin;\n"
+        while along := together.that_go_along(left, self.migrations, self.words):
+            self._run_together(conn, along, begin)
+            left, begin = left[len(along) :], b""
+        return left
+
+    def _run_together(
+        self, conn: psycopg.Connection[Any], refs: Sequence[StatementRef], begin: bytes
+    ) -> None:
         texts = [self.migrations[ref.migration].statements[ref.index].sql for ref in refs]
         began, at, took = self._clock(), 0.0, 0.0
-        results = together.send(conn, texts, self._query())
-        self._asked = self._gathered.together = True
+        results = together.send(conn, begin, texts, self._query())
+        self._asked = True
         try:
             for ref, text, (tag, reading) in zip(refs, texts, results, strict=True):
+                self._gathered.together = ref is not refs[-1]
+                if self._may_rename(ref, tag):
+                    self.known.made.clear()
                 seconds = reading.began - at
                 self._started[ref] = began + took
                 self._finished.append(
@@ -209,10 +230,12 @@ class Observer:
         for ref, _, _, found in self._finished:
             if self._unit and self._unit.transactional:
                 found["held_seconds"] = now - self._started[ref]
-        self._keep()
         self._gathered.committed()
-        if any(self._may_rename(ref, self.evidence[ref].tag) for ref in self._started):
-            self.known.name_again(self.monitor, self._gathered.exclusively())
+        if self._unit and not self._unit.transactional and (renamed := self._perhaps_renamed()):
+            self._renamed = self.monitor.execute(self.known.names_query(renamed)).fetchall()
+        self.known.name_again(self._renamed)
+        self._renamed = []
+        self._keep()
 
     def unit_failed(self) -> None:
         """The unit is rolled back."""
@@ -225,6 +248,12 @@ class Observer:
         for finished in self._finished:
             self.evidence[finished[0]] = self._evidence(*finished)
         self._finished.clear()
+
+    def _perhaps_renamed(self) -> list[int]:
+        """Relations of before the plan that the unit may have given another name."""
+        if any(self._may_rename(ref, tag) for ref, _, tag, _ in self._finished):
+            return self._gathered.perhaps_renamed()
+        return []
 
     def _may_rename(self, ref: StatementRef, tag: str | None) -> bool:
         return not _RENAMES.isdisjoint(self.words[ref]) or (tag or "").startswith(_MAY_RENAME)

@@ -1,6 +1,6 @@
 """Which statements go to the server in one message, each with its reading: the journeys there and back cost more than the readings.
 
-What of a statement must be asked right after it, is run alone. When a message fails, or leaves something to ask, its transaction is rolled
+A statement of which something must be asked right after it, is the last of its message. When a message fails, or leaves something to ask, its transaction is rolled
 back and its statements are run one by one: it says no more than that something in it failed.
 """
 
@@ -28,6 +28,17 @@ _PLAIN = re.compile(
       | alter\s+(?:table|sequence|view|index)\b )""",
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
+_LAST = re.compile(
+    r"(?:\s|--[^\n]*\n|/\*.*?\*/)*(?:do|select|with|values|alter|create|drop|merge|truncate|refresh|analyze)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+#: What the server may refuse in a transaction would be run twice.
+_REFUSED = frozenset(
+    {
+        *("concurrently", "database", "tablespace", "system", "subscription"),
+        *("commit", "rollback", "call", "value"),
+    }
+)
 _ALTER = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*alter\b", re.IGNORECASE | re.DOTALL)
 #: A changed type makes indexes again, which must be looked at before the next statement changes them too.
 _ALONE_IN_ALTER = frozenset({"type", "rename", "schema", "tablespace", "detach"})
@@ -52,22 +63,29 @@ def that_go_along(
     for ref in refs:
         statement = migrations[ref.migration].statements[ref.index]
         size += len(statement.sql)
-        if size > _MOST_BYTES or not _goes_along(statement, words[ref]):
+        if size > _MOST_BYTES:
+            break
+        alone = not _goes_along(statement, words[ref])
+        if alone and not _may_close(statement, words[ref]):
             break
         found.append(ref)
+        if alone:
+            break
     return tuple(found)
 
 
 def send(
-    conn: psycopg.Connection[Any], texts: Sequence[str], reading: bytes
+    conn: psycopg.Connection[Any], begin: bytes, texts: Sequence[str], reading: bytes
 ) -> list[tuple[str | None, Reading]]:
-    """Begins a transaction and runs the statements in it: of each its tag, and the reading after it. NotTogether when one fails."""
+    """Runs the statements, after what begins their transaction (``begin``; empty within one): of each its tag, and the reading after it.
+    NotTogether when one fails."""
     separator = b"\n;\n" + reading + b"\n;\n"
     try:
-        cursor = conn.execute(b"begin;\n" + b"".join(text.encode() + separator for text in texts))
+        cursor = conn.execute(begin + b"".join(text.encode() + separator for text in texts))
         results = []
-        for _ in texts:
-            cursor.nextset()
+        for at, _ in enumerate(texts):
+            if at or begin:
+                cursor.nextset()
             tag = cursor.statusmessage
             cursor.nextset()
             results.append((tag, Reading(*cursor.fetchone() or ())))
@@ -86,6 +104,11 @@ def written_in_vain(last: Reading, known: Known) -> dict[str, int]:
         for oid, state in states.items()
         if oid in known and state.filenode == known.filenodes.get(oid) and any(state[2:])
     }
+
+
+def _may_close(statement: Statement, words: frozenset[str]) -> bool:
+    """Whether it may be the last in a message: what must be asked after it, still can."""
+    return statement.data is None and _LAST.match(statement.sql) is not None and _REFUSED.isdisjoint(words)
 
 
 def _goes_along(statement: Statement, words: frozenset[str]) -> bool:
