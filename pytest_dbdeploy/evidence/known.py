@@ -67,18 +67,21 @@ class Known:
 
     def names_query(self, oids: Iterable[int]) -> bytes:
         """Asks what these are called: rows for ``name_again``."""
-        numbers = ",".join(map(str, oids))
-        return query("evidence_names").replace("%%", "%").replace("%(oids)s", f"'{{{numbers}}}'").encode()
+        return query("evidence_names").replace("{oids}", ",".join(map(str, oids))).encode()
 
-    def name_again(self, names: Iterable[tuple[int, str]]) -> None:
+    def ask(self, conn: psycopg.Connection[Any], oids: Iterable[int]) -> list[tuple[int, str, int | None]]:
+        """Oid, name and file node of those of the relations that the session sees."""
+        return conn.execute(self.names_query(oids), prepare=False).fetchall()
+
+    def name_again(self, names: Iterable[tuple[int, str, int | None]]) -> None:
         """After a commit that may have renamed these."""
         self.made.clear()
-        for oid, name in names:
+        for oid, name, _ in names:
             self._relations[oid] = replace(self[oid], name=name)
 
-    def name_made(self, conn: psycopg.Connection[Any], oids: list[int]) -> None:
+    def name_made(self, conn: psycopg.Connection[Any], oids: Iterable[int]) -> None:
         """Asks for the names of tables that the plan has made."""
-        self.made.update(conn.execute(query("evidence_names"), {"oids": oids}).fetchall())
+        self.made.update((oid, name) for oid, name, _ in self.ask(conn, oids))
 
     def made_again(self, conn: psycopg.Connection[Any], indexes: Iterable[int]) -> dict[int, bool]:
         """Of indexes that are gone, those that are there again under their name, by their new oid, and whether with a new file."""

@@ -86,7 +86,7 @@ class Observer:
         self._reading: str = query("evidence_reading")
         self._start: str = query("evidence_start")
         self._at_start: tuple[Any, ...] | None = None
-        self._renamed: list[tuple[int, str]] = []
+        self._renamed: list[tuple[int, str, int | None]] = []
         self._together = False
         self._small = True
         self._one_by_one: set[tuple[StatementRef, ...]] = set()
@@ -219,7 +219,7 @@ class Observer:
                 )
                 at, took = reading.ended, took + seconds
         except NotTogether:
-            raise NotTogether(written_in_vain(results[-1][1], self.known)) from None
+            raise NotTogether(written_in_vain(results[-1][1], self.known, self.monitor)) from None
         finally:
             self._gathered.together = False
         self._measuring += self._clock() - began - took
@@ -232,8 +232,9 @@ class Observer:
                 found["held_seconds"] = now - self._started[ref]
         self._gathered.committed()
         if self._unit and not self._unit.transactional and (renamed := self._perhaps_renamed()):
-            self._renamed = self.monitor.execute(self.known.names_query(renamed)).fetchall()
-        self.known.name_again(self._renamed)
+            self._renamed = self.known.ask(self.monitor, renamed)
+        if any(self._may_rename(ref, tag) for ref, _, tag, _ in self._finished):
+            self.known.name_again(self._renamed)
         self._renamed = []
         self._keep()
 
