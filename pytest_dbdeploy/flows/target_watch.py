@@ -15,7 +15,7 @@ import psycopg
 from ..actions.apply import QUERY_CANCELED, StatementFailed
 from ..db.looking import looking
 from ..db.sql import query
-from ..evidence.observer import BLOCK_WRITES
+from ..evidence.gathering import BLOCK_WRITES
 from ..model import StatementEvidence, StatementRef, Unit
 
 _POLL_SECONDS = 0.2

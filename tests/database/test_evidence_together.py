@@ -15,7 +15,7 @@ SCHEMA = """
 create table p (id int primary key, v text);
 create table t (id serial primary key, a int, b varchar(10), p_id int references p on delete cascade);
 create index t_a on t (a);
-create table log (id int);
+create table log (id int); create materialized view m as select 1 as x;
 create table pond (id int);
 create function emptied() returns trigger language plpgsql as $$ begin execute 'truncate pond'; return new; end $$;
 create trigger empties after insert on log for each row execute function emptied();
@@ -33,6 +33,15 @@ SCRIPTS = {
     "old tables": "alter table t add c int; update t set c = a where id < 5; alter table t add check (a > 0); create index k on t (c); delete from p where id > 15; alter table t drop column a",
     "the first of them alone": "set local work_mem = '8MB'; alter table t add c int; insert into p values (100, 'x'); comment on table t is 'x'",
     "some in the middle alone": "insert into p values (100, 'x'); alter table t alter b type varchar(5); update t set b = 'y'; alter table p rename v to vv; update p set vv = 'z'",
+    "changes of type one after another": "alter table t alter a type bigint; alter table t alter b type text; insert into p values (100, 'x'); alter table t alter a type int; drop index t_a",
+    "blocks that change the schema": "do $$ begin execute 'alter table loud rename to quiet'; end $$; insert into pond values (9); do $$ begin alter table t alter a type bigint; truncate pond; end $$; update t set a = 2",
+    "names that go round": "create table n (id int); insert into n values (1); alter table n rename to m; create table n (id int); insert into n values (1), (2); insert into m values (1); alter table log rename to logged; alter index t_a rename to t_b",
+    "queries that write": "select setval('t_id_seq', 100); with gone as (delete from t where id < 5 returning *) select * from gone; select * from t; values (1); do $$ begin perform 1; end $$; insert into p values (100, 'x')",
+    "a block that commits": "insert into p values (100, 'x'); do $$ begin insert into p values (101, 'x'); commit; insert into p values (102, 'x'); end $$; insert into p values (103, 'x')",
+    "a function empties": "create function away() returns void language plpgsql as $$ begin execute 'truncate pond'; end $$; select away(); insert into pond values (1)",
+    "a value of an enum": "create type e as enum ('a'); create table n (v e); alter type e add value 'b'; insert into n values ('b'); select 1",
+    "a table of an earlier unit": "create table n (id int); insert into n values (1); commit; insert into n values (2); alter table log rename to logged; insert into n values (3); commit; insert into n values (4); insert into p values (100, 'x')",
+    "what no transaction takes": "alter table t add x int; insert into p values (100, 'x'); vacuum p; insert into p values (101, 'x'); truncate pond; refresh materialized view m",
     "dropped in between": "create table n (id int); insert into n values (1); drop table n; insert into p values (100, 'x'); drop table log, loud cascade",
     "a trigger empties": "insert into p values (100, 'x'); insert into log values (1); insert into pond values (1), (2)",
     "a trigger makes an index again": "insert into p values (100, 'x'); insert into loud values (1); update t set a = 0",
@@ -56,6 +65,7 @@ def seen(server, script):
             held_seconds=e.held_seconds is not None,
             wal_bytes=None,
             sizes={},
+            locks=e.locks if e.transactional else (),  # by chance, of those that are held for a moment
             rows={re.sub(r"pg_temp_\d+", "pg_temp", name): rows for name, rows in e.rows.items()},
         )
         for e in found.evidence
