@@ -51,9 +51,9 @@ class Gathering:
         ]
 
     def of_reading(
-        self, conn: psycopg.Connection[Any], text: str, tag: str | None, reading: Reading
+        self, conn: psycopg.Connection[Any], text: str, tag: str | None, reading: Reading, *, whole: bool
     ) -> Fields:
-        """What a statement did, by the reading after it."""
+        """What a statement did, by the reading after it. ``whole``: it has all locks."""
         found: Fields = {"wal_bytes": reading.lsn - self.lsn}
         self.lsn = reading.lsn
         if reading.noted:
@@ -63,7 +63,7 @@ class Gathering:
         entries = set(reading.locked.split(",")) if reading.locked else set()
         # Most of what the transaction has locked is as the statement before left it.
         fresh = [entry(one) for one in entries - self._entries]
-        self._entries = entries
+        self._entries = entries if whole else self._entries | entries
         if fresh:
             changed = {oid: now for oid, _, now in fresh if self._states.get(oid) != now}
             earlier = {oid: self._states.get(oid) or State(self.known.filenodes.get(oid)) for oid in changed}

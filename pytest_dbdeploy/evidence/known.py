@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 
+from ..db.splitter import words
 from ..db.sql import query
 from ..model import RelationSize
 
@@ -48,6 +49,10 @@ class Known:
     def youngest(self) -> int:
         """The largest oid; 0 where there is none."""
         return self._youngest
+
+    def words(self) -> frozenset[str]:
+        """What a statement that names one of them has among its words."""
+        return frozenset(word for one in self._relations.values() for word in _words_of(one.name))
 
     def total_bytes(self) -> int:
         return sum(one.size.bytes for one in self._relations.values())
@@ -93,3 +98,8 @@ class Known:
             rebuilt[oid] = filenode != self.filenodes.get(old[name])
             self.filenodes[oid] = filenode
         return rebuilt
+
+
+def _words_of(name: str) -> frozenset[str]:
+    """Of its last part; any one of them is enough to look closer."""
+    return words(name.rsplit(".", 1)[-1])

@@ -31,6 +31,7 @@ from ..secret import redact_sql
 from . import objects, together
 from .gathering import BLOCK_WRITES, EXCLUSIVE, Fields, Gathering
 from .known import Known
+from .own import OwnWork
 from .polling import Polled, polled
 from .reading import Reading, State
 from .together import SMALL, NotTogether, written_in_vain
@@ -83,6 +84,7 @@ class Observer:
         self._measuring = 0.0
         self._asked = False
         self._failed_at = 0.0
+        self._own = OwnWork(self.known, migrations, self.words)
         self._reading: str = query("evidence_reading")
         self._start: str = query("evidence_start")
         self._at_start: tuple[Any, ...] | None = None
@@ -108,6 +110,8 @@ class Observer:
             prepared = self._reading.replace("{last}", "$1")
             conn.execute(f"prepare dbdeploy_reading (oid) as {prepared}".encode())
             self._reading = "execute dbdeploy_reading ({last})"
+            own = query("evidence_reading_own").replace("{table}", "$1")
+            conn.execute(f"prepare dbdeploy_reading_own (text) as {own}".encode())
             conn.execute(f"prepare dbdeploy_start as {self._start}".encode())
             self._start = "execute dbdeploy_start"
             self._together = True
@@ -115,6 +119,13 @@ class Observer:
     def _query(self) -> bytes:
         """A reading: relations younger than those that were there before are of interest when they are written to."""
         return self._reading.replace("{last}", str(self.known.youngest())).encode()
+
+    def _query_after(self, ref: StatementRef) -> bytes:
+        written = self._own.written(ref) if self._together else None
+        if written is None:
+            return self._query()
+        table = f"'{written}'" if written else "null"
+        return f"execute dbdeploy_reading_own ({table})".encode()
 
     def _look(self) -> None:
         """What is there before anything is changed."""
@@ -125,7 +136,7 @@ class Observer:
     def end(self, conn: psycopg.Connection[Any]) -> None:
         """Once, after the last unit: nothing of ours stays in the clone."""
         if not conn.closed:
-            for name in ("dbdeploy_reading", "dbdeploy_start"):
+            for name in ("dbdeploy_reading", "dbdeploy_reading_own", "dbdeploy_start"):
                 with suppress(psycopg.Error):
                     conn.execute(f"deallocate {name}".encode())
             with suppress(psycopg.Error):
@@ -149,6 +160,7 @@ class Observer:
 
     def unit_started(self, conn: psycopg.Connection[Any], unit: Unit) -> None:
         self._unit = unit
+        self._own.unit_started(unit)
         self._started, self._asked = {}, False
         if self._at_start is None:
             self._at_start = conn.execute(self._start.encode()).fetchone()
@@ -205,7 +217,8 @@ class Observer:
     ) -> None:
         texts = [self.migrations[ref.migration].statements[ref.index].sql for ref in refs]
         began, at, took = self._clock(), 0.0, 0.0
-        results = together.send(conn, begin, texts, self._query())
+        readings = [*map(self._query_after, refs[:-1]), self._query()]
+        results = together.send(conn, begin, texts, readings)
         self._asked = True
         try:
             for ref, text, (tag, reading) in zip(refs, texts, results, strict=True):
@@ -214,9 +227,9 @@ class Observer:
                     self.known.made.clear()
                 seconds = reading.began - at
                 self._started[ref] = began + took
-                self._finished.append(
-                    (ref, seconds, tag, self._gathered.of_reading(conn, text, tag, reading))
-                )
+                whole = ref is refs[-1] or self._own.written(ref) is None
+                found = self._gathered.of_reading(conn, text, tag, reading, whole=whole)
+                self._finished.append((ref, seconds, tag, found))
                 at, took = reading.ended, took + seconds
         except NotTogether:
             raise NotTogether(written_in_vain(results[-1][1], self.known, self.monitor)) from None
@@ -276,7 +289,7 @@ class Observer:
             and (self._asked or _TAKES_SNAPSHOT.match(statement.sql))
         )
         self._started[ref] = self._clock()
-        return b"\n;\n" + self._query() if self._comes_along else b""
+        return b"\n;\n" + self._query_after(ref) if self._comes_along else b""
 
     def statement_ended(
         self, conn: psycopg.Connection[Any], ref: StatementRef, cursor: psycopg.Cursor[Any]
@@ -297,11 +310,12 @@ class Observer:
                 pass
             reading = Reading(*cursor.fetchone() or ())
             ended = self._started[ref] + reading.began
-            found = self._gathered.of_reading(conn, text, tag, reading)
+            whole = self._own.written(ref) is None
+            found = self._gathered.of_reading(conn, text, tag, reading, whole=whole)
         elif self._asked or tag not in _NO_SNAPSHOT:
             self._asked = True
             reading = Reading(*conn.execute(self._query()).fetchone() or ())
-            found = self._gathered.of_reading(conn, text, tag, reading)
+            found = self._gathered.of_reading(conn, text, tag, reading, whole=True)
         elif tag == "LOCK TABLE":
             locks = self.monitor.execute(query("evidence_locks"), {"pid": conn.info.backend_pid})
             found = self._gathered.of_locks(text, set(locks.fetchall()))

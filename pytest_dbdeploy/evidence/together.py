@@ -76,13 +76,15 @@ def that_go_along(
 
 
 def send(
-    conn: psycopg.Connection[Any], begin: bytes, texts: Sequence[str], reading: bytes
+    conn: psycopg.Connection[Any], begin: bytes, texts: Sequence[str], readings: Sequence[bytes]
 ) -> list[tuple[str | None, Reading]]:
-    """Runs the statements, after what begins their transaction (``begin``; empty within one): of each its tag, and the reading after it.
+    """Runs the statements, after what begins their transaction (``begin``; empty within one): of each its tag, and its reading of ``readings``.
     NotTogether when one fails."""
-    separator = b"\n;\n" + reading + b"\n;\n"
+    pairs = zip(texts, readings, strict=True)
     try:
-        cursor = conn.execute(begin + b"".join(text.encode() + separator for text in texts))
+        cursor = conn.execute(
+            begin + b"".join(text.encode() + b"\n;\n" + reading + b"\n;\n" for text, reading in pairs)
+        )
         results = []
         for at, _ in enumerate(texts):
             if at or begin:
