@@ -16,17 +16,20 @@ from .together import NotTogether
 BLOCK_WRITES = frozenset({"ShareLock", "ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock"})
 EXCLUSIVE = "AccessExclusiveLock"
 _INDEXES = "iI"
+#: Tags of statements that do what is not in their text.
+_SHOWS_NOTHING = ("DO", "SELECT", "CALL")
 #: Fields of StatementEvidence.
 Fields = dict[str, Any]
 
 
 class Gathering:
     """``together``: several statements have run, so that nothing can be asked that the next one may have changed; NotTogether where it must.
-    ``lsn``: the WAL position after the last reading."""
+    ``lsn``: the WAL position after the last reading. ``noting``: event triggers note what is altered."""
 
     def __init__(self, known: Known) -> None:
         self.known = known
         self.together = False
+        self.noting = False
         self.lsn = 0
         self._locks: set[tuple[int, str]] = set()
         self._states: dict[int, State] = {}
@@ -42,6 +45,10 @@ class Gathering:
         for oid, state in self._states.items():
             self.known.filenodes[oid] = state.filenode
 
+    def may_rename(self, tag: str | None, altered: object) -> bool:
+        """Whether a block, query or call may have given a relation another name: that is not in its text."""
+        return (tag or "").startswith(_SHOWS_NOTHING) and bool(altered or not self.noting)
+
     def perhaps_renamed(self) -> list[int]:
         """Relations of before the plan whose locks allow to rename them: of an index a weaker one will do."""
         return [
@@ -51,15 +58,25 @@ class Gathering:
         ]
 
     def of_reading(
-        self, conn: psycopg.Connection[Any], text: str, tag: str | None, reading: Reading, *, whole: bool
+        self,
+        conn: psycopg.Connection[Any],
+        text: str,
+        tag: str | None,
+        reading: Reading,
+        *,
+        renames: bool,
+        whole: bool = True,
     ) -> Fields:
-        """What a statement did, by the reading after it. ``whole``: it has all locks."""
+        """What a statement did, by the reading after it. ``renames``: its text speaks of names. ``whole``: the reading has all locks."""
         found: Fields = {"wal_bytes": reading.lsn - self.lsn}
         self.lsn = reading.lsn
         if reading.noted:
             seen = objects.parse(reading.noted)
-            self.known.made.update(seen.tables)
             found["created"], found["altered"], found["dropped"] = seen[:3]
+        if renames or self.may_rename(tag, found.get("altered")):
+            self.known.made.clear()
+        if reading.noted:
+            self.known.made.update(seen.tables)
         entries = set(reading.locked.split(",")) if reading.locked else set()
         # Most of what the transaction has locked is as the statement before left it.
         fresh = [entry(one) for one in entries - self._entries]

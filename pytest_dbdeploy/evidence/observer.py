@@ -51,9 +51,8 @@ _NO_SNAPSHOT = frozenset(
         "DEALLOCATE",
     }
 )
-#: Words and tags of statements that may give a relation another name; what a block or a function does is not in its text.
+#: Words of statements that may give a relation another name.
 _RENAMES = frozenset({"rename", "schema", "execute"})
-_MAY_RENAME = ("DO", "SELECT", "CALL")
 #: Words of statements that would meet our prepared one, or read the message in which it comes along (db/sql/evidence_meets_us.sql).
 _MEETS_US = frozenset(
     {"deallocate", "discard", "pg_prepared_statements", "current_query", "pg_stat_activity"}
@@ -100,7 +99,7 @@ class Observer:
 
     def start(self, conn: psycopg.Connection[Any]) -> None:
         """Once, before the first unit."""
-        objects.install(conn)
+        self._gathered.noting = objects.install(conn)
         self._look()
         self._prepare(conn)
 
@@ -223,12 +222,10 @@ class Observer:
         try:
             for ref, text, (tag, reading) in zip(refs, texts, results, strict=True):
                 self._gathered.together = ref is not refs[-1]
-                if self._may_rename(ref, tag):
-                    self.known.made.clear()
                 seconds = reading.began - at
                 self._started[ref] = began + took
-                whole = ref is refs[-1] or self._own.written(ref) is None
-                found = self._gathered.of_reading(conn, text, tag, reading, whole=whole)
+                renames, whole = self._says_rename(ref), ref is refs[-1] or self._own.written(ref) is None
+                found = self._gathered.of_reading(conn, text, tag, reading, renames=renames, whole=whole)
                 self._finished.append((ref, seconds, tag, found))
                 at, took = reading.ended, took + seconds
         except NotTogether:
@@ -246,7 +243,7 @@ class Observer:
         self._gathered.committed()
         if self._unit and not self._unit.transactional and (renamed := self._perhaps_renamed()):
             self._renamed = self.known.ask(self.monitor, renamed)
-        if any(self._may_rename(ref, tag) for ref, _, tag, _ in self._finished):
+        if self._may_have_renamed():
             self.known.name_again(self._renamed)
         self._renamed = []
         self._keep()
@@ -265,12 +262,16 @@ class Observer:
 
     def _perhaps_renamed(self) -> list[int]:
         """Relations of before the plan that the unit may have given another name."""
-        if any(self._may_rename(ref, tag) for ref, _, tag, _ in self._finished):
-            return self._gathered.perhaps_renamed()
-        return []
+        return self._gathered.perhaps_renamed() if self._may_have_renamed() else []
 
-    def _may_rename(self, ref: StatementRef, tag: str | None) -> bool:
-        return not _RENAMES.isdisjoint(self.words[ref]) or (tag or "").startswith(_MAY_RENAME)
+    def _may_have_renamed(self) -> bool:
+        return any(
+            self._says_rename(ref) or self._gathered.may_rename(tag, found.get("altered"))
+            for ref, _, tag, found in self._finished
+        )
+
+    def _says_rename(self, ref: StatementRef) -> bool:
+        return not _RENAMES.isdisjoint(self.words[ref])
 
     # -- a statement -------------------------------------------------------------------------------------------
 
@@ -299,10 +300,9 @@ class Observer:
         text = self.migrations[ref.migration].statements[ref.index].sql
         found: Fields = {}
         assert self._unit is not None
-        if self._may_rename(ref, tag):
-            self.known.made.clear()
         if not self._unit.transactional:
             self._poll.close()
+            self.known.made.clear()
             found = self._of_polling(conn, text, tag)
         elif self._comes_along:
             self._asked = True
@@ -310,12 +310,12 @@ class Observer:
                 pass
             reading = Reading(*cursor.fetchone() or ())
             ended = self._started[ref] + reading.began
-            whole = self._own.written(ref) is None
-            found = self._gathered.of_reading(conn, text, tag, reading, whole=whole)
+            renames, whole = self._says_rename(ref), self._own.written(ref) is None
+            found = self._gathered.of_reading(conn, text, tag, reading, renames=renames, whole=whole)
         elif self._asked or tag not in _NO_SNAPSHOT:
             self._asked = True
             reading = Reading(*conn.execute(self._query()).fetchone() or ())
-            found = self._gathered.of_reading(conn, text, tag, reading, whole=True)
+            found = self._gathered.of_reading(conn, text, tag, reading, renames=self._says_rename(ref))
         elif tag == "LOCK TABLE":
             locks = self.monitor.execute(query("evidence_locks"), {"pid": conn.info.backend_pid})
             found = self._gathered.of_locks(text, set(locks.fetchall()))

@@ -152,9 +152,9 @@ def test_rows_in_the_file_that_do_not_fit_are_a_failed_statement(run, database):
 def test_a_lock_is_not_held_for_the_time_that_measuring_takes(run, monkeypatch):
     read = Gathering.of_reading
 
-    def slowly(self, *arguments, **more):
-        arguments[0].execute("select pg_sleep(1)")
-        return read(self, *arguments, **more)
+    def slowly(self, conn, *arguments, **more):
+        conn.execute("select pg_sleep(1)")
+        return read(self, conn, *arguments, **more)
 
     monkeypatch.setattr(Gathering, "of_reading", slowly)
     found = run("alter table t add column b int; select 1;")
