@@ -139,7 +139,11 @@ def test_databases_of_two_server_versions_are_equal(make_project, postgres15, po
 
 
 def test_what_the_settings_ignore_is_no_difference(compared):
-    compared.sql("alter table users alter column name set not null; create view v as select 1 as one")
+    execute(compared.first, "create view v as select 1 as one")
+    compared.sql(
+        "alter table users alter column name set not null; create view v as select 1 as one; create view w as select 2"
+    )
+    compared.sql("comment on column v.one is 'goes with its view'")
     settings = "environments: {dev: {}, local: {}}\ncompare: {ignore: [{kind: view, object: 'public.*'}, {kind: column, property: %s, object: public.users.name}]}\n"
     compared.write("dbdeploy.yaml", settings % "default")
     different = compare(compared, "--dbdeploy-compare=dev,local")

@@ -764,3 +764,25 @@ ALTER STATISTICS s OWNER TO writer;
 CREATE TABLE t (a int);
 -- change
 GRANT SELECT (ctid) ON t TO reader;
+-- case column-identity-sequence-logged: column t.a
+CREATE UNLOGGED TABLE t (a int GENERATED ALWAYS AS IDENTITY);
+-- change
+ALTER SEQUENCE t_a_seq SET LOGGED;
+-- case column-grant-by-another: column t.a
+GRANT USAGE ON SCHEMA :s TO reader;
+CREATE TABLE t (a int); GRANT SELECT (a) ON t TO reader WITH GRANT OPTION; GRANT SELECT (a) ON t TO writer;
+-- change
+REVOKE SELECT (a) ON t FROM writer; SET ROLE reader; GRANT SELECT (a) ON t TO writer; RESET ROLE;
+-- case column-identity-sequence-grant-by-another: column t.a
+GRANT USAGE ON SCHEMA :s TO reader;
+CREATE TABLE t (a int GENERATED ALWAYS AS IDENTITY); GRANT USAGE ON SEQUENCE t_a_seq TO reader WITH GRANT OPTION; GRANT USAGE ON SEQUENCE t_a_seq TO writer;
+-- change
+REVOKE USAGE ON SEQUENCE t_a_seq FROM writer; SET ROLE reader; GRANT USAGE ON SEQUENCE t_a_seq TO writer; RESET ROLE;
+-- case table-grant-to-a-role-called-public: table t
+CREATE TABLE t (a int); GRANT SELECT ON t TO PUBLIC;
+-- instead
+CREATE TABLE t (a int); GRANT SELECT ON t TO "PUBLIC";
+-- case column-grant-to-a-role-called-public: column t.a
+CREATE TABLE t (a int); GRANT SELECT (a) ON t TO PUBLIC;
+-- instead
+CREATE TABLE t (a int); GRANT SELECT (a) ON t TO "PUBLIC";

@@ -146,3 +146,7 @@ CREATE TABLE t (a int); CREATE POLICY p ON t TO writer, reader USING (true);
 CREATE TABLE p (a int); CREATE TABLE c (x int, y int) INHERITS (p); ALTER TABLE p ADD b int;
 -- instead
 CREATE TABLE p (a int, b int); CREATE TABLE c (x int, y int) INHERITS (p);
+-- case comment-on-an-inherited-check: same
+CREATE TABLE p (a int CONSTRAINT c CHECK (a > 0)); CREATE TABLE t () INHERITS (p);
+-- change
+COMMENT ON CONSTRAINT c ON t IS 'no dump has it';

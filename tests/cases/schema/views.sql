@@ -36,3 +36,16 @@ CREATE FUNCTION f(i int) RETURNS SETOF text BEGIN ATOMIC SELECT b FROM t WHERE a
 CREATE POLICY p ON t USING (a IN (SELECT a FROM u WHERE x = b)); CREATE RULE r AS ON DELETE TO u DO INSTEAD UPDATE u SET x = 'gone' WHERE a = OLD.a;
 -- change
 SELECT 1;
+-- case matview-replica-identity: materialized view m
+CREATE MATERIALIZED VIEW m AS SELECT 1 AS a;
+-- change
+ALTER MATERIALIZED VIEW m REPLICA IDENTITY FULL;
+-- case view-column-grant-by-another: view column v.a
+GRANT USAGE ON SCHEMA :s TO reader;
+CREATE VIEW v AS SELECT 1 AS a; GRANT SELECT (a) ON v TO reader WITH GRANT OPTION; GRANT SELECT (a) ON v TO writer;
+-- change
+REVOKE SELECT (a) ON v FROM writer; SET ROLE reader; GRANT SELECT (a) ON v TO writer; RESET ROLE;
+-- case policy-for-a-role-called-public: policy t.p
+CREATE TABLE t (a int); CREATE POLICY p ON t TO PUBLIC USING (true);
+-- instead
+CREATE TABLE t (a int); CREATE POLICY p ON t TO "PUBLIC" USING (true);
