@@ -33,7 +33,7 @@ from .base import Close, Go, Ledger
 from .common import CommonFlow
 from .comparing import Reading
 from .row_reading import WITH_ROWS, RowReading
-from .workspace import error_text
+from .workspace import count, error_text
 
 _PHASES = (Phase.COMPARE,)
 
@@ -105,7 +105,7 @@ class CompareFlow(CommonFlow):
             step.done(f"{', '.join(counts)} objects")
         with self.steps.step("rows", "compare rows", LogPhase.PREFLIGHT) as step:
             rows, orphans = self.rows.read(self.tables, self.references, self.ignored, step.progress)
-            step.done(f"{len(rows)} tables, {len(orphans)} foreign keys")
+            step.done(f"{count(len(rows), 'table')}, {count(len(orphans), 'foreign key')}")
         self._record(reading, snapshots)
         assert self.record.comparison is not None
         return {
@@ -158,9 +158,9 @@ class CompareFlow(CommonFlow):
 
     def _warn_of_unused(self, hits: Mapping[Ignored, int]) -> None:
         """An entry of ``compare.ignore`` that matches nothing may be a mistake, or no longer needed."""
-        for rule, count in hits.items():
+        for rule, number in hits.items():
             rows = any(leaves_out([rule], kind, name) for name in self.tables for kind in WITH_ROWS.values())
-            if not count and not rows:
+            if not number and not rows:
                 entry = {"kind": rule.kind, "property": rule.prop, "object": rule.name}
                 words = ", ".join(f"{key}: {value}" for key, value in entry.items() if value)
                 text = f"compare.ignore has an entry that nothing matches: {{{words}}}"

@@ -41,7 +41,7 @@ def test_each_other_database_is_held_against_the_first(compared, postgres17):
     settings(compared)
     third, local = owned(postgres17, "one_owner"), compared.other
     compared.url = third
-    compared.sql(TABLES + "delete from users where id = 1")
+    compared.sql(TABLES + "delete from users where id = 1; create table extra (i int)")
     compared.url = local
     found = compared.run(
         "--dbdeploy-compare=dev,local,third",
@@ -53,6 +53,12 @@ def test_each_other_database_is_held_against_the_first(compared, postgres17):
     message = found.gate(ROWS)["message"]
     assert "public.users: 2 rows in dev, 1 in third" in message
     assert "local" not in message
+    (extra,) = (
+        line
+        for line in found.gate(ROWS.replace("users", "extra"))["message"].splitlines()
+        if "public.extra" in line
+    )
+    assert extra == "public.extra: is only in third", "dev and local are told apart in nothing"
 
 
 def test_orphans_on_either_side_and_references_of_the_settings_are_failed_gates(compared):
