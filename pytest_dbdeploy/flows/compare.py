@@ -187,6 +187,10 @@ class CompareFlow(CommonFlow):
 
     def _end(self, outcome: Outcome, status: ExitStatus) -> None:
         self.exit_status = status
+        if self.record.comparison is None:  # who reads the changes alone must not take none for equal
+            why = next(iter(self.record.decision.reasons), None) if self.record.decision else None
+            text = why.message.splitlines()[0] if why else "it was not made"
+            self.record.not_compared = [NotCompared("comparison", ",".join(self.labels), text)]
         self.workspace.finish(outcome, status)
 
     def abandon(self, why: str, ledger: Ledger, *, interrupted: bool) -> None:

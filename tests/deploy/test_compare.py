@@ -116,6 +116,10 @@ def test_a_side_that_cannot_be_reached_is_not_comparable_and_10(compared):
     assert reason["code"] == "not-comparable"
     assert "cannot connect to local" in reason["message"]
     assert "geheim" not in result.output
+    found = result.json("schema-comparison.json")
+    ((kind, sides, why),) = (item.values() for item in found["notCompared"])
+    assert (kind, sides, found["changes"]) == ("comparison", "dev,local", []), "no changes, and yet not equal"
+    assert "cannot connect to local" in why
 
 
 def test_a_read_only_environment_is_compared_but_never_deployed_to(compared):
