@@ -492,6 +492,52 @@ def test_a_comparison_whose_own_process_ends_leaves_nothing(compared, postgres17
     until(lambda: fetch(postgres17.url, connections, compared.other.dbname) == [(0,)])
 
 
+@pytest.fixture
+def small_disk():
+    """Makes a disk of so many megabytes, that servers may use."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount a disk")
+    with contextlib.ExitStack() as stack:
+
+        def make(megabytes):
+            folder = stack.enter_context(enterable_folder())
+            mounted = subprocess.run(
+                ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=1777", "tmpfs", folder], check=False
+            )
+            if mounted.returncode:
+                pytest.skip("no disk may be mounted here")
+            stack.callback(subprocess.run, ["umount", "-l", folder], check=True)
+            return folder
+
+        yield make
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("megabytes", "transport", "ended"),
+    [
+        (20, "hub", (10, "aborted")),  # not enough for the hub's server
+        (20, "auto", (0, "equal")),
+        (64, "auto", (10, "aborted")),  # enough for that, and not for what is read through it
+    ],
+)
+def test_a_hub_whose_disk_is_full_is_a_clear_error_or_no_hub_and_leaves_nothing(
+    compared, small_disk, megabytes, transport, ended
+):
+    folder = small_disk(megabytes)
+    for url in (compared.first, compared.other):
+        execute(
+            url, "do $$ begin execute format('comment on table users is %L', repeat('x', 60000000)); end $$"
+        )
+    compared.write("dbdeploy.yaml", f"compare: {{transport: {transport}}}\n")
+    urls = {"DEV_POSTGRES_URL": compared.first.reveal(), "LOCAL_POSTGRES_URL": compared.other.reveal()}
+    result = compared.run("--dbdeploy-compare=dev,local", **urls, TMPDIR=str(folder))
+    assert result.ended == ended
+    told = [r["message"] for r in result.report["decision"]["reasons"]] + result.report["notes"]
+    assert any("No space left on device" in text for text in told)
+    until(lambda: not list(folder.iterdir()))
+
+
 # -- a standby ---------------------------------------------------------------------------------------------------------
 
 
