@@ -51,14 +51,10 @@ def open_folder() -> Iterator[Path]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """``DBDEPLOY_TEST_SLOW_SHARE=16`` with ``-m slow``: a sixteenth of the slow tests; ``DBDEPLOY_TEST_SLOW_TURN``, any number: which."""
-    share = int(os.environ.get("DBDEPLOY_TEST_SLOW_SHARE", "1"))
-    turn = int(os.environ.get("DBDEPLOY_TEST_SLOW_TURN", "0")) % share
-    left_out = [
-        item
-        for item in items
-        if item.get_closest_marker("slow") and zlib.crc32(item.nodeid.encode()) % share != turn
-    ]
+    """``DBDEPLOY_TEST_SHARE=16``: a sixteenth of what would run, ``DBDEPLOY_TEST_TURN``, any number: which."""
+    share = int(os.environ.get("DBDEPLOY_TEST_SHARE", "1"))
+    turn = int(os.environ.get("DBDEPLOY_TEST_TURN", "0")) % share
+    left_out = [item for item in items if zlib.crc32(item.nodeid.encode()) % share != turn]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in set(left_out)]

@@ -74,7 +74,8 @@ class StatementEvidence:
     """What one statement did on the clone. ``transactional=False``: the server refused it inside a transaction block.
 
     ``locks``: those that it was the first to take in its transaction; ``held_seconds``: for how long it held them, from its start
-    to the commit, None when that did not come. ``scanned``: read as a whole while writes were locked out.
+    to the commit, None when that did not come. ``lock_seconds``: by relation, for how long at a time it was locked against writes, as it
+    was seen from outside a statement that may commit several times. ``scanned``: read as a whole while writes were locked out.
     ``kept_aside_seconds``: for how long rows are copied for an undo before it, under its lock; ``held_seconds`` has them too.
     ``truncated``: emptied by TRUNCATE. ``sizes``: of the relations in ``locks``, ``rewritten``, ``rebuilt``, ``scanned``.
     ``target_seconds``: what it then took on the target, None when it did not run there.
@@ -103,6 +104,7 @@ class StatementEvidence:
     altered: tuple[TouchedObject, ...] = ()
     sizes: Mapping[str, RelationSize] = field(default_factory=dict)
     target_seconds: float | None = None
+    lock_seconds: Mapping[str, float] = field(default_factory=dict)
 
 
 # -- what rules know beyond changes and statements ------------------------------------------------------------------

@@ -17,6 +17,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    from . import unrewritten
+
+    unrewritten.spare(pluginmanager)
     from . import hookspecs
 
     pluginmanager.add_hookspecs(hookspecs)

@@ -50,7 +50,7 @@ class Settings:
 
     ``file``: the file that was read. ``environments``: all whose database is known. ``promotion``: the one that ``promote_from`` names.
     ``compared``: label and environment of each side of a comparison. ``policy``: with the environment's overrides. ``sources``: what -> where it came from, for the header.
-    ``notes``: what was read otherwise than written, for the header.
+    ``command_at``: file and line of ``migrations.apply``. ``notes``: what was read otherwise than written, for the header.
     """
 
     rootdir: Path
@@ -79,6 +79,7 @@ class Settings:
     reports: Reports
     state: State
     sources: Mapping[str, str]
+    command_at: tuple[str, int]
     notes: tuple[str, ...]
 
 
@@ -146,6 +147,7 @@ def load_settings(
         reports=content.reports,
         state=content.state,
         sources=_sources(environments, action, environment, config_file, artifacts),
+        command_at=read.place(("migrations", "apply")),
         notes=tuple(
             dict.fromkeys((*read.variables.notes, *environments.notes, *silent_channels(read, action.mode)))
         ),

@@ -56,6 +56,10 @@ class Configuration:
             return self.origins.get(path, "default")
         return f"{self.shown}:{line}" + (f" ({self.origins[path]})" if path in self.origins else "")
 
+    def place(self, path: KeyPath) -> tuple[str, int]:
+        """The file as messages call it, and the line in it."""
+        return self.shown, self.root.find(path)[1]
+
     def problem(self, path: KeyPath, message: str, hint: str | None = None) -> Problem:
         node, line = self.root.find(path)
         place = self.origins.get(path) if node is None else None

@@ -32,7 +32,7 @@ from ..model import (
 )
 from ..secret import redact_sql
 from . import objects, together
-from .polling import polled
+from .polling import Polled, polled
 from .reading import Reading, State, entry, names
 from .together import SMALL, NotTogether, written_in_vain
 
@@ -115,7 +115,7 @@ class Observer:
         self._finished: list[tuple[StatementRef, float, str | None, _Fields]] = []
         self._comes_along = False
         self._poll = ExitStack()
-        self._polled: set[tuple[int, str]] | None = None
+        self._polled: Polled | None = None
         self._before: dict[int, State] = {}
 
     def start(self, conn: psycopg.Connection[Any]) -> None:
@@ -377,7 +377,11 @@ class Observer:
             if self._before.get(oid, state).filenode != state.filenode
         }
         # What got a new file was locked against everything, even when the poller was too slow to see it.
-        found = self._of_locks(text, self._polled | replaced)
+        locks = self._polled.locks | replaced
+        found = self._of_locks(text, locks)
+        strong = {(oid, mode) for oid, mode in locks if mode in BLOCK_WRITES and oid in self._known}
+        names_of = {oid: self._known[oid].name for oid, _ in strong}
+        found["lock_seconds"] = self._polled.seconds(strong, names_of)
         self._add_states(found, conn, tag, self._before, after)
         found["created"], found["altered"], found["dropped"], _ = objects.parse((noted and noted[0]) or "")
         found["wal_bytes"] = lsn - self._lsn

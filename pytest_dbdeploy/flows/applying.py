@@ -210,7 +210,7 @@ class Applying:
         evidence = beside(rehearsed, statements_of(self.plan, units), self.watch.seconds)
         self.workspace.record.evidence = evidence
         known = {r.name for r in self.plan.target.relations} if self.plan.target else set()
-        texts = far_apart(evidence, self.watch.locks, known)
+        texts = far_apart(evidence, self.watch.locks - self._own_locks(), known)
         if waited := self.watch.waited_for_us():
             texts.append(waited)
         for text in texts:
@@ -222,6 +222,10 @@ class Applying:
             "what the target did",
             {"statements": {f"{e.file}:{e.line}": e.target_seconds for e in evidence}},
         )
+
+    def _own_locks(self) -> set[tuple[str, str]]:
+        """What counting the users' rows locks, and keeping rows aside: of the same tables; the statements themselves do not."""
+        return {(table, "ShareRowExclusiveLock") for table in self.noting.locked}
 
 
 def _gave_way(failure: StatementFailed) -> str | None:

@@ -37,6 +37,7 @@ from ..steps import Steps
 from . import approval, before
 from .base import Close, Go, Ledger, Skip
 from .code import CodeRelease
+from .common import application
 from .drift import DriftSearch
 from .ending import PHASES, EndingFlow
 from .look_around import look_around
@@ -332,7 +333,7 @@ class DeployFlow(EndingFlow):
         return {
             "plan": self.plan,
             "target": self.url.reveal() if self.url else None,
-            "app": {"url": self.environment.app_url, "timeout": 10.0},
+            "app": application(self.environment),
             "checks": self._checks(),
             **more,
         }

@@ -57,6 +57,8 @@ class NotingWrites:
         self._conn: psycopg.Connection[Any] | None = None
         self._unit: Unit | None = None
         self._first: dict[StatementRef, list[str]] = {}
+        #: Tables that were locked for it.
+        self.locked: set[str] = set()
         self._grown: Counter[str] = Counter()
         self._own: list[str] = []
         self._noted: dict[str, _Noted] = {}
@@ -91,6 +93,7 @@ class NotingWrites:
         if conn.info.transaction_status is psycopg.pq.TransactionStatus.INTRANS:
             name = sql.Identifier(*split_name(table))
             conn.execute(sql.SQL("lock table {} in share row exclusive mode").format(name))
+            self.locked.add(table)
         known = self._noted.get(table, _Noted(before.backup_snapshot, before.rows[table], 0, 0))
         growth = {table: self._grown[table] - known.grown}
         writes = Writes(known.snapshot, {table: known.rows}, self._own, growth)

@@ -219,6 +219,7 @@ class SandboxWork:
 
         error: StatementError | None = None
         seconds = 0.0
+        file, line = self.settings.command_at
         with self.workspace.connect(copied.after, "observer", autocommit=True) as monitor:
             before = written_so_far(monitor, monitor)
             observer = Observer(monitor, {})
@@ -229,7 +230,7 @@ class SandboxWork:
                 error = StatementError(None, error_text(failure))
             evidence = observer.others_ended(
                 StatementEvidence(
-                    "command", "dbdeploy.yaml", 1, command, None, seconds, transactional=False, error=error
+                    "command", file, line, command, None, seconds, transactional=False, error=error
                 )
             )
             written = difference(before, written_so_far(monitor, monitor))

@@ -16,6 +16,7 @@ from ..plan import make_plan, read_history, read_schema
 from . import before as kept
 from . import undoing
 from .base import Close, Go, Ledger
+from .common import application
 from .earlier import EarlierFlow
 from .workspace import error_text
 
@@ -114,7 +115,7 @@ class ResumeFlow(EarlierFlow):
             "plan": plan,
             "changes": diff(rehearsed.before, rehearsed.after),
             "target": self.url.reveal(),
-            "app": {"url": self.environment.app_url, "timeout": 10.0},
+            "app": application(self.environment),
             "checks": {
                 "verification": verification,
                 "history_pending": pending,

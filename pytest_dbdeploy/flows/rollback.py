@@ -12,6 +12,7 @@ from ..decision import decide
 from ..errors import ConfigError, LockError, StateError
 from ..model import ExitStatus, Outcome, Phase, Verdict
 from .base import Close, Go, Ledger
+from .common import application
 from .earlier import EarlierFlow
 
 
@@ -54,7 +55,7 @@ class RollbackFlow(EarlierFlow):
         return Go(
             {
                 "target": self.url.reveal(),
-                "app": {"url": self.environment.app_url, "timeout": 10.0},
+                "app": application(self.environment),
                 "checks": {"restored": {"schema": restored.schema, "rows": restored.rows}},
             }
         )

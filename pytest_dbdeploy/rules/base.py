@@ -84,8 +84,10 @@ class Responsible:
 def responsible(change: Change, evidence: Sequence[StatementEvidence]) -> Responsible | None:
     """The statement that made a change: by what was measured to be dropped, else by what changes schema and names the object.
 
-    None where neither tells.
+    None where neither tells. A command made them all.
     """
+    if len(evidence) == 1 and not _is_sql(evidence[0].file):
+        return place_of(evidence[0])
     found = next((e for e in evidence if any(d.object == change.object for d in e.dropped)), None)
     if change.change is ChangeType.ADDED:
         found = next((e for e in evidence if any(c.object == change.object for c in e.created)), found)
@@ -177,10 +179,20 @@ def _names(evidence: StatementEvidence, name: str) -> bool:
     return all(re.search(rf"(?<![\w$]){re.escape(part.lower())}(?![\w$])", text) for part in named)
 
 
+def _is_sql(file: str) -> bool:
+    """A command is in the configuration's file."""
+    return file.endswith(".sql")
+
+
 def acknowledge_hint(rule: str, object: str, where: Responsible | None) -> str:  # noqa: A002 - the word of ``Finding``
     """How to let something pass that is meant."""
-    if rule in NOT_IN_A_FILE:
-        return f"If it is meant, put it under acknowledge in dbdeploy.yaml. See docs/rules/{rule}.md."
+    if rule in NOT_IN_A_FILE or (where is not None and not _is_sql(where.file)):
+        return (
+            "If it is meant, acknowledge it in dbdeploy.yaml:\n"
+            "    acknowledge:\n"
+            f"      - {{rule: {rule}, object: '{object}', reason: why}}\n"
+            f"See docs/rules/{rule}.md."
+        )
     file = where.file if where else "the migration"
     return (
         f"If it is meant, acknowledge it in {file}:\n"

@@ -37,12 +37,17 @@ def held(evidence: StatementEvidence) -> Iterator[Held]:
     for lock in evidence.locks:
         if lock.mode not in _STRENGTH or lock.relation not in evidence.sizes:
             continue
-        seconds = evidence.duration_seconds if evidence.held_seconds is None else evidence.held_seconds
-        one = Held(evidence, lock.relation, lock.mode, lock.named, seconds)
+        one = Held(evidence, lock.relation, lock.mode, lock.named, _seconds(evidence, lock.relation))
         known = strongest.get(lock.relation)
         if known is None or _STRENGTH.index(known.mode) < _STRENGTH.index(one.mode):
             strongest[lock.relation] = one
     yield from strongest.values()
+
+
+def _seconds(evidence: StatementEvidence, relation: str) -> float:
+    if relation in evidence.lock_seconds:
+        return evidence.lock_seconds[relation]
+    return evidence.duration_seconds if evidence.held_seconds is None else evidence.held_seconds
 
 
 def words(mode: str) -> str:

@@ -121,12 +121,16 @@ def dbdeploy_evidence(request: pytest.FixtureRequest) -> tuple[StatementEvidence
 def dbdeploy_app(request: pytest.FixtureRequest) -> Iterator[App]:
     """An HTTP client for the environment's application.
 
-    It has ``.url`` (None when none is configured) and ``.get(path)``.
+    It has ``.url`` (None when none is configured) and ``.get(path)``, which
+    gets through Vercel's deployment protection where
+    ``release.vercel.bypass`` is set.
     """
     from .handles import App
 
     settings = _value(request, "app")
-    with App(settings.get("url"), timeout=settings.get("timeout") or 10.0) as app:
+    with App(
+        settings.get("url"), timeout=settings.get("timeout") or 10.0, headers=settings.get("headers")
+    ) as app:
         yield app
 
 

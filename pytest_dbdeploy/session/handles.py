@@ -128,11 +128,15 @@ class Sandbox:
 
 
 class App:
-    """HTTP client for the environment's application. Redirects are followed; nothing is retried."""
+    """HTTP client for the environment's application. Redirects are followed; nothing is retried.
 
-    def __init__(self, url: str | None, *, timeout: float) -> None:
+    ``headers``: go with every request to the application, and nowhere else.
+    """
+
+    def __init__(self, url: str | None, *, timeout: float, headers: Mapping[str, str] | None = None) -> None:
         self.url = url
         self.timeout = timeout
+        self._headers = dict(headers or {})
         self._session: requests.Session | None = None
 
     def __enter__(self) -> Self:
@@ -151,13 +155,31 @@ class App:
             pytest.fail(
                 "this environment has no app_url: set it in dbdeploy.yaml, or NAME_URL", pytrace=False
             )
-        self._session = self._session or requests.Session()
+        self._session = self._session or _session(self._headers)
         address = self.url.rstrip("/") + "/" + path.lstrip("/")
         try:
             return self._session.get(address, **{"timeout": self.timeout, **options})
         except requests.RequestException as error:
             message = redactor.redact(f"GET {address} gave no answer: {error}")
         pytest.fail(message, pytrace=False)
+
+
+def _session(headers: Mapping[str, str]) -> requests.Session:
+    import requests
+
+    class OfOneHost(requests.Session):
+        """A redirect to another host takes the credentials of this one away; requests does so with its own only."""
+
+        def rebuild_auth(self, request: requests.PreparedRequest, response: requests.Response) -> None:
+            super().rebuild_auth(request, response)  # type: ignore[no-untyped-call]  # by requests
+            here, there = response.request.url or "", request.url or ""
+            if self.should_strip_auth(here, there):  # type: ignore[no-untyped-call]  # by requests
+                for name in headers:
+                    request.headers.pop(name, None)
+
+    session = OfOneHost()
+    session.headers.update(headers)
+    return session
 
 
 # -- when connections end --------------------------------------------------------------------------------------

@@ -52,14 +52,16 @@ class GateState:
 
 
 def _register_secrets(values: dict[str, Any]) -> None:
-    """The URLs' passwords: so that this process masks them in its reports."""
+    """The URLs' passwords, and what opens the application: so that this process masks them in its reports."""
     sandbox = values.get("sandbox") or {}
     for url in (values.get("target"), values.get("hub"), *sandbox.values()):
         if isinstance(url, str):
             redactor.register(url)
-    application = (values.get("app") or {}).get("url")
-    if application and "@" in application:
-        redactor.register(application)
+    application = values.get("app") or {}
+    if "@" in (application.get("url") or ""):
+        redactor.register(application["url"])
+    for value in (application.get("headers") or {}).values():
+        redactor.register(value)
 
 
 ACTION = pytest.StashKey[Action]()

@@ -182,14 +182,18 @@ def test_what_a_command_does_is_seen_from_outside(database):
                 "alter table t alter s type bigint; delete from p where id > 7; alter table t add check (s > 0)"
             )
             other.execute("select pg_sleep(0.2)")
+        with other.transaction():
+            other.execute("lock table p")
         other.execute("select pg_stat_force_next_flush()")
         found = observer.others_ended(
-            StatementEvidence("command", "dbdeploy.yaml", 1, "make migrate", None, 1.0, False)
+            StatementEvidence("command", "dbdeploy.yaml", 1, "make migrate", None, 9.0, False)
         )
     assert found.rewritten == ("public.t",)
     assert found.rows == {"public.p": RowCounts(deleted=3)}
     assert ("public.t", "AccessExclusiveLock", False) in {(k.relation, k.mode, k.named) for k in found.locks}
     assert found.sizes["public.t"].rows == 10
+    assert 0.2 <= found.lock_seconds["public.t"] < 9, "what a command does before and after is no lock"
+    assert found.lock_seconds.get("public.p", 0) < 9, "a short one may not be seen"
 
 
 # -- errors

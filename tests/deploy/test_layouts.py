@@ -58,6 +58,19 @@ def test_a_command_is_rehearsed_deployed_and_then_has_nothing_to_do(commanded, w
     assert commanded.sql("select count(*) from things") == [(10,)]
 
 
+def test_what_was_changed_by_hand_beside_a_command_is_drift(commanded):
+    kept = commanded.deploy()
+    commanded.write("steps", "2")
+    commanded.sql("alter table things add column by_hand text")
+    refused = commanded.deploy()
+    assert refused.ended == (10, "aborted")
+    message = refused.gate("test_schema_is_as_it_was_left")["message"]
+    assert message.splitlines()[0] == f"the target's schema is not what {kept.id} left: public.things"
+    assert "what exactly is not known: a command applies the migrations" in message
+    commanded.sql("alter table things drop column by_hand")
+    assert commanded.deploy().ended == (0, "deployed")
+
+
 def test_a_command_that_fails_on_the_clone_is_a_failed_gate_with_its_last_words(commanded):
     commanded.write("broken", "")
     result = commanded.deploy()

@@ -1,6 +1,10 @@
 """The outcomes and exit statuses of the interface's table, each by a real run, without and with workers."""
 
+import json
+
 import pytest
+
+from tests.standins import Slack, Webhook, serving
 
 ADD_PHONE = "alter table users add column phone text; update users set name = upper(name);"
 FAILS = "def test_it():\n    assert False, 'no'\n"
@@ -32,6 +36,7 @@ def test_a_change_is_dry_run_deployed_and_then_there_is_nothing_to_deploy(deploy
     }.items() <= done.junit().items()
     assert done.report["decision"]["verdict"] == "deploy"
     assert done.report["plan"]["hash"] == dry.report["plan"]["hash"]
+    assert "the rehearsal did not" not in done.output, "our own locks are no surprise"
     again = deployed.deploy("-n", workers)
     assert again.ended == (0, "nothing_to_deploy")
     assert ("dbdeploy", "clone") not in again.junit()
@@ -89,14 +94,26 @@ def test_a_rollback_that_cannot_be_done_is_12_and_says_how_to_go_on(deployed, wo
     assert untouched(deployed)
 
 
-def test_where_no_automatic_rollback_is_wanted_a_failed_deployment_stands_and_is_12(deployed):
+def test_where_no_automatic_rollback_is_wanted_a_failed_deployment_stands_is_12_and_told_loudest(deployed):
+    slack, webhook = Slack("/services/of-the-team"), Webhook("s3cret-that-signs")
     deployed.migration("0002_phone", ADD_PHONE)
     deployed.write("gates/postdeploy/test_it.py", FAILS)
     deployed.write("dbdeploy.yaml", "environments: {dev: {}}\nrollback: {auto: false}\n")
-    stands = deployed.deploy()
+    with serving(slack) as of_slack, serving(webhook) as hook:
+        stands = deployed.deploy(
+            SLACK_WEBHOOK_URL=of_slack + slack.path,
+            ALERT_WEBHOOK_URL=hook,
+            ALERT_WEBHOOK_SECRET="s3cret-that-signs",
+        )
     assert stands.ended == (12, "rollback_failed")
     assert stands.report["rollback"]["performed"] is False
     assert not untouched(deployed)
+    assert (slack.wrong, webhook.wrong) == ([], [])
+    (called,), (told,) = slack.messages, webhook.messages
+    assert (told["urgent"], told["exitStatus"], told["deploymentId"]) == (True, 12, stands.id)
+    assert called["blocks"][1]["text"]["text"] == "<!channel> a person must look"
+    command = f"pytest --dbdeploy-rollback={stands.id}"
+    assert command in stands.output and command in json.dumps(told) and command in json.dumps(called)
     assert deployed.run(f"--dbdeploy-rollback={stands.id}").ended == (0, "rolled_back_on_request")
     assert untouched(deployed)
 

@@ -58,3 +58,28 @@ def test_another_schema_here_than_there_is_named(deployed, stage):
     message = result.gate(GATE)["message"]
     assert "began with another schema than this one" in message
     assert "table public.by_hand is only here" in message
+
+
+def test_three_environments_one_after_another_and_production_takes_what_the_one_before_it_kept(
+    deployed, stage, postgres17
+):
+    prod = postgres17.owner_database()
+    deployed.write("dbdeploy.yaml", CONFIG + "  prod: {promote_from: stage, protected: false}\n")
+    variables = {"STAGE_POSTGRES_URL": stage.url.reveal(), "PROD_POSTGRES_URL": prod.reveal()}
+    deployed.migration("0002_phone", "alter table users add column phone text;\n")
+    assert deployed.deploy().ended == (0, "deployed")
+    early = deployed.run("--dbdeploy-env=prod", **variables)
+    assert early.ended == (10, "aborted")
+    assert "0001_init was never deployed to stage" in early.gate(GATE)["message"], "dev is not enough"
+    staged = stage()
+    assert staged.ended == (0, "deployed")
+    path = deployed.root / "migrations/0002_phone.sql"
+    text = path.read_text()
+    path.write_text(text.replace("text", "varchar"))
+    edited = deployed.run("--dbdeploy-env=prod", **variables)
+    assert edited.ended == (10, "aborted")
+    assert "0002_phone" in edited.gate(GATE)["message"], "not what was tried"
+    path.write_text(text)
+    come = deployed.run("--dbdeploy-env=prod", **variables)
+    assert come.ended == (0, "deployed")
+    assert f"promoted from stage, where it was deployed and kept: {staged.id}" in come.report["notes"]

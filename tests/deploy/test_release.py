@@ -13,6 +13,10 @@ from .conftest import until
 from .test_health import serving
 
 BYPASS = "byp4ss-byp4ss-byp4ss"
+ASKS_THE_APPLICATION = """
+def test_orders_are_listed(dbdeploy_app):
+    assert dbdeploy_app.get("/orders").status_code == 200
+"""
 
 
 def git(folder, *arguments):
@@ -240,6 +244,7 @@ def test_database_first_and_the_build_takes_too_long(shop):
 def test_database_first_and_the_application_is_unhealthy(shop):
     shop.change()
     environment = ", app_url: '${APP}', health: {timeout: 1s, interval: 100ms}"
+    shop.project.write("gates/preflight/test_app.py", ASKS_THE_APPLICATION)
     with with_vercel(shop, environment=environment) as vercel:
         commit(shop.project, "configuration")
 
@@ -257,6 +262,7 @@ def test_database_first_and_the_application_is_unhealthy(shop):
     assert shop.steps(result.folder) == [
         "deploy", "release-git", "release-vercel", "rollback", "undo-vercel", "undo-git",
     ]  # fmt: skip
+    assert "/orders" in [path for path, _ in application.asked]
     assert {headers["x-vercel-protection-bypass"] for headers in application.headers} == {BYPASS}
     nothing_secret(result, TOKEN, BYPASS)
 

@@ -5,13 +5,17 @@ One story in five chapters, as each deployment builds on the one before.
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import subprocess
+import sys
 from contextlib import ExitStack
 from xml.etree import ElementTree
 
 import pytest
 
+from tests.servers import missing
 from tests.standins import (
     Mailbox,
     MailServer,
@@ -265,6 +269,19 @@ def leaks(world):
         for name, s in secrets.items()
         if s and s.encode() in text
     ]
+
+
+@pytest.mark.slow
+def test_the_story_needs_no_network_but_these():
+    """In a network of its own, where only loopback is."""
+    if os.geteuid() != 0 or not (shutil.which("unshare") and shutil.which("ip")):
+        missing("root, unshare and ip")
+    story = f"{__file__}::{test_a_feature_is_deployed_a_broken_one_put_back_and_everybody_is_told.__name__}"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", story]
+    alone = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh", *command]
+    done = subprocess.run(alone, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 passed" in done.stdout
 
 
 # -- those who must be told besides ------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ LAYERS = [
         "invocation",
         "jsonfile",
         "hookspecs",
+        "unrewritten",
     },
     {"config", "db", "journal", "last_words", "units", "decision", "gating"},
     {"layouts", "sandboxes", "releasers", "actions", "compare", "rules", "evidence", "health", "adapters"},

@@ -116,6 +116,14 @@ def test_a_removed_table_is_found_even_when_nobody_knows_which_statement_it_was(
     )
 
 
+def test_what_a_command_removes_stands_where_the_command_does_and_is_acknowledged_there():
+    command = ran("python manage.py migrate", file="dbdeploy.yaml", line=4, tag=None, migration="command")
+    (finding,) = evaluate("column-removed", [COLUMN], [command])
+    assert finding.place == "dbdeploy.yaml:4"
+    snippet = "acknowledge:\n      - {rule: column-removed, object: 'public.users.legacy', reason: why}"
+    assert snippet in finding.hint
+
+
 def test_columns_of_a_removed_table_are_the_tables_business():
     column = Change("column", ChangeType.REMOVED, "public.orders.id", {}, None)
     assert evaluate("column-removed", [TABLE, column]) == []
