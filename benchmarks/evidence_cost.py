@@ -1,8 +1,8 @@
 """What measuring costs: a migration history rehearsed, against the same statements applied plainly, in turns.
 
-    python benchmarks/evidence_cost.py [MIGRATIONS] [ROUNDS] [MIX]
+    python benchmarks/evidence_cost.py [MIGRATIONS] [ROUNDS] [MIX] [one]
 
-Each migration creates a table with an index, alters an earlier one, and writes to it: its statements and its history row are one transaction.
+Each migration creates a table with an index, alters an earlier one, and writes to it: its statements and its history row are one transaction; with "one" all of them are, as drizzle-orm applies what is pending.
 Other mixes are of statements that cost next to nothing, on tables that were there before: create, alter, do, rename, select.
 Processor time, of this process and of its sessions' server processes (Linux only), stands beside the clock, which on a busy machine
 measures the neighbours.
@@ -28,6 +28,8 @@ MOST_PER_STATEMENT = 5.0  # milliseconds
 MOST_TIMES = 1.5
 #: As large as that of a server with the default settings: a sandbox gets its target's. pg_locks reads all of it.
 LOCK_TABLE = {"max_locks_per_transaction": "106"}
+#: For all of them in one transaction.
+LARGE_LOCK_TABLE = {"max_locks_per_transaction": "400"}
 MIXES = {
     "usual": """
 create table n{i} (id serial primary key, name text not null, made timestamptz default now());
@@ -77,11 +79,10 @@ def processor(*pids: int) -> float:
     )
 
 
-def run(
-    url: DatabaseUrl, migrations: dict[str, Migration], mix: str, *, measured: bool
-) -> tuple[float, float]:
-    """Seconds to apply all: on the clock, of processors."""
-    units = [unit for one in migrations.values() for unit in initial_units([[one]])]
+def run(url: DatabaseUrl, groups: list[list[Migration]], mix: str, *, measured: bool) -> tuple[float, float]:
+    """Seconds to apply all: on the clock, of processors. ``groups``: what is one transaction."""
+    units = initial_units(groups)
+    migrations = {one.name: one for group in groups for one in group}
     with (
         connect(url, purpose="benchmark", autocommit=True) as conn,
         connect(url, purpose="observer", autocommit=True) as monitor,
@@ -108,15 +109,19 @@ def main() -> int:
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 5
     mix = sys.argv[3] if len(sys.argv) > 3 else "usual"
     migrations = history(count, mix)
+    together = sys.argv[4:] == ["one"]
+    groups = [list(migrations.values())] if together else [[one] for one in migrations.values()]
     statements = sum(len(one.statements) for one in migrations.values())
-    with EmbeddedServer.temporary(minimum_major=17, settings=LOCK_TABLE) as server:
+    with EmbeddedServer.temporary(
+        minimum_major=17, settings=LARGE_LOCK_TABLE if together else LOCK_TABLE
+    ) as server:
         plain, measured = [], []
         for number in range(rounds):
             for measure, times in ((False, plain), (True, measured)):
                 name = f"bench_{number}_{measure}".lower()
                 with connect(server.url, purpose="benchmark", autocommit=True) as conn:
                     conn.execute(f"create database {name}".encode())
-                times.append(run(server.url.with_dbname(name), migrations, mix, measured=measure))
+                times.append(run(server.url.with_dbname(name), groups, mix, measured=measure))
     print(
         f"{count} migrations, {statements} statements, {rounds} rounds, PostgreSQL {server.major}: seconds (processor)"
     )
