@@ -1,9 +1,10 @@
 """What measuring costs: a migration history rehearsed, against the same statements applied plainly, in turns.
 
-    python benchmarks/evidence_cost.py [MIGRATIONS] [ROUNDS]
+    python benchmarks/evidence_cost.py [MIGRATIONS] [ROUNDS] [MIX] [one]
 
-Each migration creates a table with an index, alters an earlier one, and writes to it: its statements and its history row are one transaction.
-Processor time, of this process and of the session's server process (Linux only), stands beside the clock, which on a busy machine
+Each migration creates a table with an index, alters an earlier one, and writes to it: its statements and its history row are one transaction; with "one" all of them are, as drizzle-orm applies what is pending.
+Other mixes are of statements that cost next to nothing, on tables that were there before: create, alter, do, rename, select.
+Processor time, of this process and of its sessions' server processes (Linux only), stands beside the clock, which on a busy machine
 measures the neighbours.
 """
 
@@ -27,11 +28,34 @@ MOST_PER_STATEMENT = 5.0  # milliseconds
 MOST_TIMES = 1.5
 #: As large as that of a server with the default settings: a sandbox gets its target's. pg_locks reads all of it.
 LOCK_TABLE = {"max_locks_per_transaction": "106"}
-MIGRATION = """
-create table t{i} (id serial primary key, name text not null, made timestamptz default now());
-create index t{i}_name on t{i} (name);
-alter table t{j} add column c{i} int;
-insert into t{j} (name) select 'x' from generate_series(1, 100);
+#: For all of them in one transaction.
+LARGE_LOCK_TABLE = {"max_locks_per_transaction": "400"}
+MIXES = {
+    "usual": """
+create table n{i} (id serial primary key, name text not null, made timestamptz default now());
+create index n{i}_name on n{i} (name);
+alter table n{j} add column c{i} int;
+insert into n{j} (name) select 'x' from generate_series(1, 100);
+""",
+    "create": "create table n{i} (id serial primary key, name text)",
+    "alter": """
+alter table t{i} add column c int;
+alter table t{i} add constraint k{i} check (id > 0) not valid;
+alter table t{i} validate constraint k{i};
+""",
+    "do": """
+do $$ begin if not exists (select from pg_class where relname = 'x') then perform 1; end if; end $$;
+alter table t{i} alter column v type bigint;
+""",
+    "rename": "alter table t{i} rename column v to w; alter table t{i} rename to u{i}",
+    "select": "select count(*) from t{i}; insert into t{i} (v) values (1)",
+}
+#: Tables that are there before, one a migration.
+BEFORE = """
+do $$ begin for i in 0..{last} loop
+    execute format('create table t%s (id serial primary key, v int)', i);
+    execute format('insert into t%s (v) select 1 from generate_series(1, 10)', i);
+end loop; end $$
 """
 
 
@@ -42,53 +66,62 @@ class Recorder:
         conn.execute("insert into history values (%s)", [migration.name])
 
 
-def history(count: int) -> dict[str, Migration]:
-    texts = [MIGRATION.format(i=i, j=max(0, i - 7)) for i in range(count)]
+def history(count: int, mix: str) -> dict[str, Migration]:
+    texts = [MIXES[mix].format(i=i, j=max(0, i - 7)) for i in range(count)]
     return {f"m{i}": Migration(f"m{i}", f"m{i}.sql", "0", tuple(split(text))) for i, text in enumerate(texts)}
 
 
-def processor(pid: int) -> float:
-    """Seconds of processor time of this process and of a server process on this machine (nought where there is no /proc)."""
-    file = Path(f"/proc/{pid}/schedstat")
-    return time.process_time() + (int(file.read_text().split()[0]) / 1e9 if file.exists() else 0.0)
+def processor(*pids: int) -> float:
+    """Seconds of processor time of this process and of server processes on this machine (nought where there is no /proc)."""
+    files = [Path(f"/proc/{pid}/schedstat") for pid in pids]
+    return time.process_time() + sum(
+        int(file.read_text().split()[0]) / 1e9 for file in files if file.exists()
+    )
 
 
-def run(url: DatabaseUrl, migrations: dict[str, Migration], *, measured: bool) -> tuple[float, float]:
-    """Seconds to apply all: on the clock, of processors."""
-    units = [unit for one in migrations.values() for unit in initial_units([[one]])]
+def run(url: DatabaseUrl, groups: list[list[Migration]], mix: str, *, measured: bool) -> tuple[float, float]:
+    """Seconds to apply all: on the clock, of processors. ``groups``: what is one transaction."""
+    units = initial_units(groups)
+    migrations = {one.name: one for group in groups for one in group}
     with (
         connect(url, purpose="benchmark", autocommit=True) as conn,
         connect(url, purpose="observer", autocommit=True) as monitor,
     ):
         conn.execute("create table history (name text)")
-        started, used = time.perf_counter(), processor(conn.info.backend_pid)
+        if mix != "usual":
+            conn.execute(BEFORE.format(last=len(migrations) - 1).encode())
+        pids = conn.info.backend_pid, monitor.info.backend_pid
+        started, used = time.perf_counter(), processor(*pids)
         if measured:
             found = rehearse(conn, monitor, units, migrations, Recorder())
             assert found.error is None, found.error
         else:
             for unit in units:
                 run_unit(conn, unit, migrations, Recorder())
-        seconds = time.perf_counter() - started, processor(conn.info.backend_pid) - used
-        counted = conn.execute(
-            "select (select count(*) from history), (select count(*) from pg_tables where schemaname = 'public')"
-        ).fetchone()
-        assert counted == (len(migrations), len(migrations) + 1)
+        seconds = time.perf_counter() - started, processor(*pids) - used
+        counted = conn.execute("select count(*) from history").fetchone()
+        assert counted == (len(migrations),)
     return seconds
 
 
 def main() -> int:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 300
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 5
-    migrations = history(count)
+    mix = sys.argv[3] if len(sys.argv) > 3 else "usual"
+    migrations = history(count, mix)
+    together = sys.argv[4:] == ["one"]
+    groups = [list(migrations.values())] if together else [[one] for one in migrations.values()]
     statements = sum(len(one.statements) for one in migrations.values())
-    with EmbeddedServer.temporary(minimum_major=17, settings=LOCK_TABLE) as server:
+    with EmbeddedServer.temporary(
+        minimum_major=17, settings=LARGE_LOCK_TABLE if together else LOCK_TABLE
+    ) as server:
         plain, measured = [], []
         for number in range(rounds):
             for measure, times in ((False, plain), (True, measured)):
                 name = f"bench_{number}_{measure}".lower()
                 with connect(server.url, purpose="benchmark", autocommit=True) as conn:
                     conn.execute(f"create database {name}".encode())
-                times.append(run(server.url.with_dbname(name), migrations, measured=measure))
+                times.append(run(server.url.with_dbname(name), groups, mix, measured=measure))
     print(
         f"{count} migrations, {statements} statements, {rounds} rounds, PostgreSQL {server.major}: seconds (processor)"
     )

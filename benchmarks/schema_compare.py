@@ -1,4 +1,5 @@
-"""Comparing two schemas: our snapshots and diff, against two ``pg_dump -s`` with ``diff``, and against migra where it is installed.
+"""Comparing two schemas: our snapshots and diff, against two ``pg_dump -s`` with ``diff``, and against peers where they are
+installed: migra beside this, the program ``results`` in PATH.
 
     python benchmarks/schema_compare.py [TABLES] [ROUNDS]
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 import difflib
 import os
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -108,6 +110,14 @@ def migra(one: DatabaseUrl, two: DatabaseUrl) -> None:
         raise SystemExit(f"migra found something else: {done.stdout!r}")
 
 
+def results(one: DatabaseUrl, two: DatabaseUrl) -> None:
+    done = subprocess.run(
+        ["results", "dbdiff", one.reveal(), two.reveal()], stdout=subprocess.PIPE, text=True
+    )
+    if done.stdout.count(";") < 5:
+        raise SystemExit(f"results found something else: {done.stdout!r}")
+
+
 def processor_seconds(postmaster: int) -> float:
     """What this process, the programs that it ran and the server's sessions have used; of the latter two those that ended."""
     time.sleep(0.2)  # a session of the server ends after its client
@@ -120,6 +130,8 @@ def main(tables: int, rounds: int) -> int:
     contestants: dict[str, Callable[[DatabaseUrl, DatabaseUrl], None]] = {"ours": ours, "pg_dump": dumped}
     if subprocess.run([sys.executable, "-c", "import migra"], capture_output=True).returncode == 0:
         contestants["migra"] = migra
+    if shutil.which("results"):
+        contestants["results"] = results
     times: dict[str, list[float]] = {name: [] for name in contestants}
     used: dict[str, list[float]] = {name: [] for name in contestants}
     settings = {"fsync": "off", "max_locks_per_transaction": "2000", "autovacuum": "off"}
@@ -148,8 +160,8 @@ def main(tables: int, rounds: int) -> int:
         every = " ".join(f"{seconds:.2f}" for seconds in found)
         print(f"{name:10}{medians[name]:8.2f}{processor[name]:8.2f}   {every}")
     goals = [("of pg_dump -s twice, and diff", medians["ours"] / medians["pg_dump"], 0.8)]
-    if "migra" in medians:
-        goals.append(("of migra", medians["ours"] / medians["migra"], 0.2))
+    for name in [*contestants][2:]:
+        goals.append((f"of {name}", medians["ours"] / medians[name], 0.2))
     goals.append(("MB of memory, this process", memory, MEMORY_MB))
     for what, value, goal in goals:
         print(f"{value:8.2f} {what} (goal: at most {goal:g})")

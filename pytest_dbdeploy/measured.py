@@ -122,7 +122,7 @@ class Traffic:
 @dataclass(frozen=True, slots=True)
 class ColumnValues:
     """A column whose type changes, its rows compared by key. ``changed``: silently, in what they say; ``normalised``: only
-    in how it is written. ``samples``: (key, before, after) of some of the changed. ``problem``: why they were not compared.
+    in how it is written; ``gone``: their key is there no more. ``samples``: (key, before, after) of some of the changed. ``problem``: why they were not compared.
     ``made_again``: the column was dropped, and another was made in its place."""
 
     column: str
@@ -131,6 +131,7 @@ class ColumnValues:
     unchanged: int = 0
     changed: int = 0
     normalised: int = 0
+    gone: int = 0
     samples: tuple[tuple[str, str, str], ...] = ()
     problem: str | None = None
     made_again: bool = False
@@ -138,18 +139,20 @@ class ColumnValues:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One thing that is so after the migrations and was not before. ``text``: the measured figure, or the server's words."""
+    """One thing that is so after the migrations and was not before. ``text``: the measured figure, or the server's words.
+    ``related``: other objects, as ``schema.name``, by which the statement that made it so may be known, the closest first."""
 
     object: str
     text: str
     migration: str | None = None
     hint: str | None = None
+    related: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
     """``rows``, ``rows_after``: exact, of tables of the clone before and after. ``made_again``: tables that are gone, and others have their
-    names. ``parents``: partition or inheriting table -> the table it belongs to.
+    names. ``parents``: partition or inheriting table -> the table it belongs to. ``values_lost``: removed column -> its rows with a value.
 
     ``traffic``: of the target; ``blockers``: tables that somebody holds in a transaction there right now. ``history``: (kind, fact).
     ``drift``: (``added`` or ``changed``, what is not as the last kept deployment left it). ``analyzes``: the deployment analyses tables whose columns change type.
@@ -163,6 +166,7 @@ class Facts:
     made_again: frozenset[str] = frozenset()
     traffic: Mapping[str, Traffic] = field(default_factory=dict)
     parents: Mapping[str, str] = field(default_factory=dict)
+    values_lost: Mapping[str, int] = field(default_factory=dict)
     blockers: tuple[Fact, ...] = ()
     values: tuple[ColumnValues, ...] = ()
     sequences_behind: tuple[Fact, ...] = ()

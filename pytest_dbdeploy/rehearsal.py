@@ -42,7 +42,7 @@ _REFUSABLE = frozenset(
             "subscription",
             "prepared",
         ),
-        *("discard", "transaction", "commit", "rollback", "call", "do", "value"),
+        *("discard", "transaction", "commit", "rollback", "call", "value"),
     }
 )
 

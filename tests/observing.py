@@ -58,12 +58,12 @@ def observed(
             along = observer.statement_started(ref)
             observer.statement_ended(conn, ref, conn.execute(statement.encode() + along))
             oracle = {
-                (observer._known[oid].name, mode)
+                (observer.known[oid].name, mode)
                 for oid, mode in monitor.execute(
                     "select relation::bigint, mode from pg_locks where pid = %s and granted and locktype = 'relation'",
                     [conn.info.backend_pid],
                 )
-                if oid in observer._known
+                if oid in observer.known
             }
         observer.unit_failed()
     finally:

@@ -12,8 +12,15 @@ def pytest_generate_tests(metafunc):
     metafunc.parametrize("table", tables or [pytest.param(None, id="no tables")])
 
 
+@pytest.fixture(scope="module")
+def clones(dbdeploy_sandbox):
+    """A connection to the clone before, and one to it after: a database may have thousands of tables."""
+    with dbdeploy_sandbox.before.connect() as before, dbdeploy_sandbox.after.connect() as after:
+        yield before, after
+
+
 def test_rows_are_preserved(
-    table, dbdeploy_plan, dbdeploy_sandbox, dbdeploy_changes, dbdeploy_evidence, _dbdeploy_checks
+    table, dbdeploy_plan, clones, dbdeploy_changes, dbdeploy_evidence, _dbdeploy_checks
 ):
     if table is None:
         return
@@ -30,17 +37,15 @@ def test_rows_are_preserved(
     ]
     # Added columns change every row, and the digest with them: then the number of rows must do.
     read = count_rows if columns else digest_rows
-    with dbdeploy_sandbox.before.connect() as before, dbdeploy_sandbox.after.connect() as after:
-        tables = family(before, table)
-        if not tables:
-            not_applicable(
-                f"{table} is not in the clone: it was removed from the target since the plan was made"
-            )
-        tables |= {name}
-        written = [place for evidence in dbdeploy_evidence if (place := writes(evidence, tables))]
-        if written:
-            not_applicable(f"{table} is written to on purpose, by {', '.join(written)}")
-        was, now = read(before, [table])[table], read(after, [name])[name]
+    before, after = clones
+    tables = family(before, table)
+    if not tables:
+        not_applicable(f"{table} is not in the clone: it was removed from the target since the plan was made")
+    tables |= {name}
+    written = [place for evidence in dbdeploy_evidence if (place := writes(evidence, tables))]
+    if written:
+        not_applicable(f"{table} is written to on purpose, by {', '.join(written)}")
+    was, now = read(before, [table])[table], read(after, [name])[name]
     if was == now:
         return
     if dbdeploy_plan.command is not None:

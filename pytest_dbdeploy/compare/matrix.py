@@ -7,11 +7,13 @@ from string import ascii_uppercase
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..model import Change, ChangeType
+from .diff import KINDS
 
 if TYPE_CHECKING:  # the module that reads snapshots needs a driver, this one does not
     from .snapshot import Snapshot
 
 ABSENT = "-"
+_ORDER = {kind: place for place, kind in enumerate(KINDS)}
 _THERE = (ChangeType.MODIFIED, ChangeType.RENAMED)
 _Key = tuple[str, str]
 
@@ -28,8 +30,9 @@ def matrix(
     snapshots: Sequence[Snapshot], changes: Mapping[tuple[int, int], Sequence[Change]]
 ) -> tuple[Row, ...]:
     """A row for each object that differs between any two. ``changes``: what counts from each to each later one, by their places."""
-    differs = {pair: {(c.kind, c.object): c.change for c in found} for pair, found in changes.items()}
-    keys = dict.fromkeys(key for found in differs.values() for key in found)
+    differs = {pair: {(c.kind, c.object): c.change for c in of_pair} for pair, of_pair in changes.items()}
+    found = {key for of_pair in differs.values() for key in of_pair}
+    keys = sorted(found, key=lambda key: (_ORDER.get(key[0], len(_ORDER)), key))
     return tuple(Row(*key, _letters(key, snapshots, differs)) for key in keys)
 
 

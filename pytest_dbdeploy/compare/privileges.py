@@ -36,7 +36,18 @@ def _letters(item: str) -> tuple[str, str, str]:
     match = _ITEM.fullmatch(item)
     if match is None:
         raise ValueError(f"not an aclitem: {item!r}")
-    return match[1] or "PUBLIC", match[2], match[3]
+    return _role(match[1]) if match[1] else "PUBLIC", match[2], _role(match[3])
+
+
+def _role(printed: str) -> str:
+    """As aclitem prints it, but quoted the same by all versions: they disagree about letters that are not ASCII."""
+    name = printed[1:-1].replace('""', '"') if printed.startswith('"') else printed
+    return _quoted(name)
+
+
+def _quoted(name: str) -> str:
+    plain = re.fullmatch(r"[A-Za-z0-9_]+", name) and name != "PUBLIC"  # a role may be called so
+    return name if plain else '"' + name.replace('"', '""') + '"'
 
 
 def all_letters(items: Sequence[str]) -> str:
@@ -57,7 +68,7 @@ def grants(items: Sequence[str], everything: str, owner: str | None = None) -> l
     lines = []
     for (grantee, grantable, grantor), held in found.items():
         words = "ALL" if held >= set(everything) else ", ".join(sorted(_WORDS.get(x, x) for x in held))
-        by = "" if owner is None or grantor.strip('"') == owner.strip('"') else f" by {grantor}"
+        by = "" if owner is None or grantor == _quoted(owner) else f" by {grantor}"
         lines.append(f"{grantee}: {words}{' (grantable)' if grantable else ''}{by}")
     return sorted(lines) or ["nobody"]
 

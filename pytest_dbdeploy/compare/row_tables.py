@@ -28,14 +28,21 @@ def compare_tables(
     equality: Literal["value", "text"],
     tell: Tell,
 ) -> dict[str, tuple[TableResult, ...]]:
-    """By table: the result for each side but the first. What cannot be read is ``NOT_COMPARED``, with the reason."""
+    """By table: the result for each side but the first, if one of the two has it. What cannot be read is ``NOT_COMPARED``, with the reason."""
 
     def work(group: Sequence[str]) -> dict[str, tuple[TableResult, ...]]:
         known: Known = []
         found = [_compare_all(group, sides[0], other, mode, equality, known) for other in sides[1:]]
-        return {name: tuple(results[name] for results in found) for name in group}
+        return {name: _told(name, sides, [results[name] for results in found]) for name in group}
 
     return at_once(_groups(tables, sides), work, tell, "tables")
+
+
+def _told(name: str, sides: Sequence[Side], results: Sequence[TableResult]) -> tuple[TableResult, ...]:
+    """Without the pairs of which neither has a table that another database has."""
+    first, *others = [name in side.catalogue.relations for side in sides]
+    kept = tuple(result for result, there in zip(results, others, strict=True) if first or there)
+    return kept or tuple(results)
 
 
 def _groups(tables: Sequence[str], sides: Sequence[Side]) -> list[list[str]]:

@@ -113,10 +113,11 @@ def _one_snapshot(conn: psycopg.Connection[Any]) -> Iterator[None]:
     own = conn.info.transaction_status == pq.TransactionStatus.IDLE
     # Rolled back in any case: a caller's transaction gets its own settings back with the savepoint.
     with conn.transaction(force_rollback=True):
-        if own:
-            conn.execute("set transaction isolation level repeatable read, read only")
-        for setting in PINNED.split(";"):
-            conn.execute(setting)
+        with conn.pipeline():
+            if own:
+                conn.execute("set transaction isolation level repeatable read, read only")
+            for setting in PINNED.split(";"):
+                conn.execute(setting)
         yield
 
 

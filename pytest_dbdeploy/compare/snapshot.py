@@ -260,6 +260,7 @@ def _properties(row: dict[str, Any]) -> Properties:
     for column in _ACLS:
         if column in row:
             _settle_privileges(column.removesuffix("acl"), found)
+    found.pop("owner_role", None)
     return found
 
 
@@ -268,13 +269,14 @@ def _settle_privileges(prefix: str, found: dict[str, Any]) -> None:
     acl, default, everything = (
         found.pop(f"{prefix}{name}", None) for name in ("acl", "acl_default", "acl_all")
     )
+    owner = found.get("owner", found.get("owner_role"))
     settled: list[str] | None = None
     if everything is not None:  # default privileges and the like: there is no default of the default
-        settled = grants(acl or [], all_letters(everything), found.pop("owner_role", None))
+        settled = grants(acl or [], all_letters(everything), owner)
     elif acl is not None and default is None:
-        settled = grants(acl, COLUMN_PRIVILEGES)
+        settled = grants(acl, COLUMN_PRIVILEGES, owner)
     elif default is not None:
         # An empty acl (everything revoked) arrives as absent, beside the default that only goes with a written acl.
-        settled = privileges(acl or [], default, found.get("owner"))
+        settled = privileges(acl or [], default, owner)
     if settled is not None:
         found[f"{prefix}privileges"] = settled

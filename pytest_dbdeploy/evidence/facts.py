@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,8 @@ from ..model import Fact, StatementEvidence, Traffic
 
 _INT4 = 2**31 - 1
 _HEADROOM = 0.5
+#: What the server misses: ``column "c" does not exist``, ``function f(integer) does not exist``.
+_NOT_THERE = re.compile(r'\w+ "?([^"(]+?)"?(?:\(.*\))? does not exist')
 _Sequence = tuple[str, str, str, str, str, int, int | None, int, int, bool]
 
 
@@ -95,7 +98,8 @@ def _behind(
             continue
         following = state[0] + increment if state[1] else state[0]
         if following <= largest[0]:
-            yield Fact(name, f"gives {following} next, and {table}.{column} goes up to {largest[0]}")
+            text = f"gives {following} next, and {table}.{column} goes up to {largest[0]}"
+            yield Fact(name, text, related=(name, table))
 
 
 def _still_int(sequences: Sequence[_Sequence]) -> Iterator[Fact]:
@@ -104,6 +108,7 @@ def _still_int(sequences: Sequence[_Sequence]) -> Iterator[Fact]:
             yield Fact(
                 name,
                 f"is still of type {sequence_type} and ends at {maximum:,}, though {table}.{column} is bigint",
+                related=(name, table),
             )
 
 
@@ -113,6 +118,7 @@ def _headroom(sequences: Sequence[_Sequence]) -> Iterator[Fact]:
             yield Fact(
                 f"{table}.{column}",
                 f"is an integer, and its sequence {name} is at {last:,} of {_INT4:,} ({last / _INT4:.0%})",
+                related=(name, table),
             )
 
 
@@ -128,7 +134,8 @@ def _broken(conn: psycopg.Connection[Any]) -> Iterator[Fact]:
         except pg_errors.InsufficientPrivilege:
             continue
         except psycopg.Error as error:
-            yield Fact(name, error.diag.message_primary or str(error))
+            text = error.diag.message_primary or str(error)
+            yield Fact(name, f"no longer works: {text}", related=tuple(_NOT_THERE.findall(text)))
 
 
 def parents(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:

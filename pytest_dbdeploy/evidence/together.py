@@ -1,6 +1,6 @@
 """Which statements go to the server in one message, each with its reading: the journeys there and back cost more than the readings.
 
-What of a statement must be asked right after it, is run alone. When a message fails, or leaves something to ask, its transaction is rolled
+A statement of which something must be asked right after it, is the last of its message. When a message fails, or leaves something to ask, its transaction is rolled
 back and its statements are run one by one: it says no more than that something in it failed.
 """
 
@@ -13,23 +13,36 @@ from typing import Any
 import psycopg
 
 from ..model import Migration, Statement, StatementRef
+from .known import Known
 from .reading import Reading, entry
 
 _MOST_BYTES = 256 * 1024
 #: Larger databases are rehearsed one statement a message: there it is not the journeys that take long, and nothing is done twice.
 SMALL = 256 * 1024**2
-#: What the server takes in any transaction, and neither renames, empties nor runs what its text does not show.
+#: What the server takes in any transaction, and of which nothing needs to be asked as a rule; where it does, that is found out.
 _PLAIN = re.compile(
     r"""(?:\s|--[^\n]*\n|/\*.*?\*/)*
-    (?: insert\b | update\b | delete\b | comment\b | grant\b | revoke\b
+    (?: insert\b | update\b | delete\b | select\b | with\b | values\b | do\b | comment\b | grant\b | revoke\b
       | create\s+(?:or\s+replace\s+)?(?:unique\s+index|table|index|sequence|view|type|domain|function|trigger|policy)\b
       | drop\s+(?:table|index|sequence|view|type|domain|function|trigger|policy)\b
       | alter\s+(?:table|sequence|view|index)\b )""",
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
-_ALTER = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*alter\b", re.IGNORECASE | re.DOTALL)
+#: What may be the last of a message.
+_LAST = re.compile(
+    r"(?:\s|--[^\n]*\n|/\*.*?\*/)*(?:do|select|alter|create|drop|merge|truncate|refresh|analyze)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+#: What the server may refuse in a transaction would be run twice.
+_REFUSED = frozenset(
+    {
+        *("concurrently", "database", "tablespace", "system", "subscription"),
+        *("commit", "rollback", "call", "value"),
+    }
+)
+_MAY_ALTER = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*(?:alter|do)\b", re.IGNORECASE | re.DOTALL)
 #: A changed type makes indexes again, which must be looked at before the next statement changes them too.
-_ALONE_IN_ALTER = frozenset({"type", "rename", "schema", "tablespace", "detach"})
+_CLOSES = frozenset({"type", "tablespace", "detach", "truncate"})
 
 
 class NotTogether(Exception):
@@ -51,22 +64,31 @@ def that_go_along(
     for ref in refs:
         statement = migrations[ref.migration].statements[ref.index]
         size += len(statement.sql)
-        if size > _MOST_BYTES or not _goes_along(statement, words[ref]):
+        if size > _MOST_BYTES:
+            break
+        alone = not _goes_along(statement, words[ref])
+        if alone and not _may_close(statement, words[ref]):
             break
         found.append(ref)
+        if alone:
+            break
     return tuple(found)
 
 
 def send(
-    conn: psycopg.Connection[Any], texts: Sequence[str], reading: bytes
+    conn: psycopg.Connection[Any], begin: bytes, texts: Sequence[str], readings: Sequence[bytes]
 ) -> list[tuple[str | None, Reading]]:
-    """Begins a transaction and runs the statements in it: of each its tag, and the reading after it. NotTogether when one fails."""
-    separator = b"\n;\n" + reading + b"\n;\n"
+    """Runs the statements, after what begins their transaction (``begin``; empty within one): of each its tag, and its reading of ``readings``.
+    NotTogether when one fails."""
+    pairs = zip(texts, readings, strict=True)
     try:
-        cursor = conn.execute(b"begin;\n" + b"".join(text.encode() + separator for text in texts))
+        cursor = conn.execute(
+            begin + b"".join(text.encode() + b"\n;\n" + reading + b"\n;\n" for text, reading in pairs)
+        )
         results = []
-        for _ in texts:
-            cursor.nextset()
+        for at, _ in enumerate(texts):
+            if at or begin:
+                cursor.nextset()
             tag = cursor.statusmessage
             cursor.nextset()
             results.append((tag, Reading(*cursor.fetchone() or ())))
@@ -77,19 +99,25 @@ def send(
     return results
 
 
-def written_in_vain(
-    last: Reading, names: Mapping[int, str], filenodes: Mapping[int, int | None]
-) -> dict[str, int]:
-    """Rows by table that a transaction wrote, as the server counts them once it is rolled back: none of tables that it emptied."""
+def written_in_vain(last: Reading, known: Known, monitor: psycopg.Connection[Any]) -> dict[str, int]:
+    """Rows by table that a transaction wrote, as the server counts them once it is rolled back: none of tables that it emptied, or has made.
+    ``monitor``: another session, which sees what was there before it."""
     states = {oid: state for oid, _, state in map(entry, last.locked.split(","))} if last.locked else {}
+    written = {oid: state for oid, state in states.items() if any(state[2:])}
+    there = {oid: (name, filenode) for oid, name, filenode in known.ask(monitor, written)}
     return {
-        names[oid]: sum(state[2:])
-        for oid, state in states.items()
-        if oid in names and state.filenode == filenodes.get(oid) and any(state[2:])
+        there[oid][0]: sum(state[2:])
+        for oid, state in written.items()
+        if oid in there and state.filenode == there[oid][1]
     }
 
 
 def _goes_along(statement: Statement, words: frozenset[str]) -> bool:
-    if statement.data is not None or "concurrently" in words or not _PLAIN.match(statement.sql):
+    if statement.data is not None or not _REFUSED.isdisjoint(words) or not _PLAIN.match(statement.sql):
         return False
-    return not (_ALTER.match(statement.sql) and not _ALONE_IN_ALTER.isdisjoint(words))
+    return not (_MAY_ALTER.match(statement.sql) and not _CLOSES.isdisjoint(words))
+
+
+def _may_close(statement: Statement, words: frozenset[str]) -> bool:
+    """Whether it may be the last in a message: what must be asked after it, still can."""
+    return statement.data is None and _REFUSED.isdisjoint(words) and _LAST.match(statement.sql) is not None

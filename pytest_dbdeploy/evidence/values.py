@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -57,16 +58,35 @@ def changed_values(
     return tuple(found)
 
 
+def values_lost(before: psycopg.Connection[Any], changes: Sequence[Change]) -> dict[str, int]:
+    """Removed column -> how many rows have a value in it. ``before``: the clone as it was."""
+    columns: dict[str, list[str]] = {}
+    for change in changes:
+        if change.kind == "column" and change.change is ChangeType.REMOVED:
+            columns.setdefault(parent_name(change.object), []).append(change.object)
+    found: dict[str, int] = {}
+    for table, names in columns.items():
+        counts = sql.SQL(", ").join(
+            sql.SQL("count({})").format(sql.Identifier(split_name(name)[-1])) for name in names
+        )
+        text = sql.SQL("select {} from {}").format(counts, sql.Identifier(*split_name(table)))
+        with suppress(psycopg.Error), before.transaction():
+            found |= dict(zip(names, before.execute(text).fetchone() or (), strict=False))
+    return found
+
+
 def columns_made_again(
-    names: Collection[str],
+    again: Mapping[str, Collection[str]],
     before: Mapping[str, Mapping[str, Any]],
     after: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, tuple[str, str]]:
-    """column -> its types before and after, of columns in whose place others were made (``names``). Also: columns of the snapshots."""
+    """column -> its types before and after, of columns in whose place, or in the place of whose table, others were made (``again``:
+    kind -> names). Also: columns of the snapshots."""
+    columns, tables = again.get("column", ()), again.get("table", ())
     return {
         column: (str(before[column].get("type")), str(after[column].get("type")))
-        for column in sorted(names)
-        if column in before and column in after
+        for column in sorted(before)
+        if column in after and (column in columns or parent_name(column) in tables)
     }
 
 
@@ -152,9 +172,9 @@ def _counted(
         ).format(sql.Identifier(column), sql.Identifier(*table), _text_key("t", key))
     )
     row = after.execute(
-        "select count(*), count(*) filter (where was is not distinct from now) from dbdeploy_pairs"
+        "select count(*), count(*) filter (where was is not distinct from now), (select count(*) from dbdeploy_was) from dbdeploy_pairs"
     ).fetchone()
-    total, equal = row or (0, 0)
+    total, equal, were = row or (0, 0, 0)
     changed: list[tuple[str, str, str]] = []
     count = 0
     with after.cursor(name="dbdeploy_others") as cursor:
@@ -169,7 +189,7 @@ def _counted(
             count += 1
             if len(changed) < _MOST_SAMPLES:
                 changed.append((key_text, was, now))
-    return ColumnValues(name, *types, equal, count, total - equal - count, tuple(changed))
+    return ColumnValues(name, *types, equal, count, total - equal - count, were - total, tuple(changed))
 
 
 def _comparison(types: tuple[str, str]) -> str:

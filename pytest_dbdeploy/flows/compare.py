@@ -8,7 +8,7 @@ from typing import Any
 
 from ..adapters import Adapters
 from ..compare.diff import diff
-from ..compare.ignore import Ignored, leaves_out, without_ignored
+from ..compare.ignore import Ignored, Wholes, leaves_out, without_ignored
 from ..compare.matrix import matrix
 from ..compare.snapshot import Snapshot
 from ..config.load import Settings
@@ -32,8 +32,8 @@ from ..steps import Steps
 from .base import Close, Go, Ledger
 from .common import CommonFlow
 from .comparing import Reading
-from .row_reading import RowReading
-from .workspace import error_text
+from .row_reading import WITH_ROWS, RowReading
+from .workspace import count, error_text
 
 _PHASES = (Phase.COMPARE,)
 
@@ -105,7 +105,7 @@ class CompareFlow(CommonFlow):
             step.done(f"{', '.join(counts)} objects")
         with self.steps.step("rows", "compare rows", LogPhase.PREFLIGHT) as step:
             rows, orphans = self.rows.read(self.tables, self.references, self.ignored, step.progress)
-            step.done(f"{len(rows)} tables, {len(orphans)} foreign keys")
+            step.done(f"{count(len(rows), 'table')}, {count(len(orphans), 'foreign key')}")
         self._record(reading, snapshots)
         assert self.record.comparison is not None
         return {
@@ -127,12 +127,13 @@ class CompareFlow(CommonFlow):
     def _record(self, reading: Reading, snapshots: Sequence[Snapshot]) -> None:
         places = range(len(snapshots))
         found = {(i, j): diff(snapshots[i], snapshots[j]) for i, j in combinations(places, 2)}
-        left = {pair: without_ignored(changes, self.ignored) for pair, changes in found.items()}
+        wholes = Wholes(*snapshots)
+        left = {pair: without_ignored(changes, self.ignored, wholes) for pair, changes in found.items()}
         changes = {label: left[0, place] for place, label in enumerate(self.labels[1:], 1)}
         ignored = [
             {
                 **rule._asdict(),
-                "changes": self._hits(rule, [c for place in places[1:] for c in found[0, place]])
+                "changes": self._hits(rule, [c for place in places[1:] for c in found[0, place]], wholes)
                 + len({n for s in snapshots for n in s.not_compared if leaves_out([rule], n.kind, n.object)}),
             }
             for rule in self.ignored
@@ -157,9 +158,9 @@ class CompareFlow(CommonFlow):
 
     def _warn_of_unused(self, hits: Mapping[Ignored, int]) -> None:
         """An entry of ``compare.ignore`` that matches nothing may be a mistake, or no longer needed."""
-        for rule, count in hits.items():
-            rows = any(leaves_out([rule], "table", name) for name in self.tables)
-            if not count and not rows:
+        for rule, number in hits.items():
+            rows = any(leaves_out([rule], kind, name) for name in self.tables for kind in WITH_ROWS.values())
+            if not number and not rows:
                 entry = {"kind": rule.kind, "property": rule.prop, "object": rule.name}
                 words = ", ".join(f"{key}: {value}" for key, value in entry.items() if value)
                 text = f"compare.ignore has an entry that nothing matches: {{{words}}}"
@@ -170,9 +171,9 @@ class CompareFlow(CommonFlow):
         """What was not compared, and what nobody said that it need not be."""
         return tuple(n for n in snapshot.not_compared if not leaves_out(self.ignored, n.kind, n.object))
 
-    def _hits(self, rule: Ignored, changes: Sequence[Change]) -> int:
+    def _hits(self, rule: Ignored, changes: Sequence[Change], wholes: Wholes) -> int:
         """How many changes a rule leaves out, or makes smaller."""
-        return sum(without_ignored([change], [rule]) != (change,) for change in changes)
+        return sum(without_ignored([change], [rule], wholes) != (change,) for change in changes)
 
     def finish(self, ledger: Ledger) -> None:
         decision = decide(ledger.gates, ledger.problems, ended=_PHASES)
@@ -186,6 +187,10 @@ class CompareFlow(CommonFlow):
 
     def _end(self, outcome: Outcome, status: ExitStatus) -> None:
         self.exit_status = status
+        if self.record.comparison is None:  # who reads the changes alone must not take none for equal
+            why = next(iter(self.record.decision.reasons), None) if self.record.decision else None
+            text = why.message.splitlines()[0] if why else "it was not made"
+            self.record.not_compared = [NotCompared("comparison", ",".join(self.labels), text)]
         self.workspace.finish(outcome, status)
 
     def abandon(self, why: str, ledger: Ledger, *, interrupted: bool) -> None:

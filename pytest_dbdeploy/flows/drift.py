@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ..compare.describe import describe
 from ..compare.diff import diff, only, parent_of
-from ..compare.ignore import Ignored, leaves_out, without_ignored
+from ..compare.ignore import Ignored, Wholes, leaves_out, without_ignored
 from ..compare.names import first_name
 from ..compare.parts import SERVER, PartChange, changed_parts
 from ..compare.snapshot import Snapshot
@@ -143,7 +143,8 @@ class DriftSearch:
     def _differences(self, history: Snapshot, now: Snapshot) -> list[Change]:
         """What the target has otherwise than its migrations make it."""
         found = (_without_roles(change) for change in diff(history, now, ignore_position=True))
-        return list(without_ignored((change for change in found if change is not None), self.ignored))
+        wholes = Wholes(history, now)
+        return list(without_ignored((c for c in found if c is not None), self.ignored, wholes))
 
 
 def _since(kept: Kept) -> str:

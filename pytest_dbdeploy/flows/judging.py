@@ -13,8 +13,8 @@ from ..compare.snapshot import Snapshot, read_identities
 from ..db.url import DatabaseUrl
 from ..errors import DbDeployError
 from ..evidence.facts import clone_facts, parents, target_facts
-from ..evidence.observer import BLOCK_WRITES
-from ..evidence.values import changed_values, columns_made_again
+from ..evidence.gathering import BLOCK_WRITES
+from ..evidence.values import changed_values, columns_made_again, values_lost
 from ..model import Change, ChangeType, Fact, Facts, Finding, Plan, StatementEvidence
 from ..rules import Seen, findings_of, judge
 from .workspace import Workspace
@@ -59,9 +59,7 @@ def judge_rehearsal(
         history=_history(plan),
         drift=plan.drift,
     )
-    columns = columns_made_again(
-        again.get("column", ()), before.objects.get("column", {}), after.objects.get("column", {})
-    )
+    columns = columns_made_again(again, before.objects.get("column", {}), after.objects.get("column", {}))
     facts = _of_clone(workspace, urls[1], urls[2], facts, plan, changes, evidence, columns)
     facts = _of_target(workspace, urls[0], facts)
     workspace.record.notes += _waiting(evidence, facts)
@@ -90,10 +88,11 @@ def _of_clone(
         }
         found = clone_facts(was, now, evidence, tables, everything=plan.command is not None)
         values = changed_values(was, now, changes, again)
+        lost = values_lost(was, changes)
         now.rollback()
     samples = workspace.settings.reports.samples
     shown = tuple(replace(one, samples=_presentable(one.samples, samples)) for one in values)
-    return replace(facts, values=shown, **found)  # type: ignore[arg-type]  # names of fields
+    return replace(facts, values=shown, values_lost=lost, **found)  # type: ignore[arg-type]  # names of fields
 
 
 def _presentable(found: tuple[tuple[str, str, str], ...], samples: str) -> tuple[tuple[str, str, str], ...]:

@@ -22,6 +22,9 @@ from ..db.watch import watched
 from ..errors import TargetError
 from .workspace import Workspace
 
+#: What has rows of its own, by pg_class.relkind.
+WITH_ROWS = {"r": "table", "p": "table", "m": "materialized view", "f": "foreign table"}
+
 
 class Database(Protocol):
     """One side: its name and address."""
@@ -81,7 +84,7 @@ class RowReading:
             return {}, {}
         with ExitStack() as stack:
             sides = [self._side(stack, database) for database in self.databases]
-            left_out = {name for name in tables if leaves_out(ignored, "table", name)}
+            left_out = {name for name in tables if _is_left_out(name, sides, ignored)}
             rows: dict[str, tuple[TableResult, ...]] = {
                 name: (
                     TableResult(
@@ -155,6 +158,12 @@ class RowReading:
         # Whoever waits for a lock makes others wait behind him.
         patience = timeouts.lock * max(1, timeouts.lock_retries)
         return self.workspace.connect(url, "compare rows", read_only=True, lock_timeout=patience)
+
+
+def _is_left_out(name: str, sides: Sequence[Side], ignored: Sequence[Ignored]) -> bool:
+    """Whether ``compare.ignore`` leaves out what has these rows, as a whole, on any side."""
+    found = {side.catalogue.relations[name].kind for side in sides if name in side.catalogue.relations}
+    return any(leaves_out(ignored, WITH_ROWS[kind], name) for kind in found or WITH_ROWS)
 
 
 def _without_columns(side: Side, ignored: Sequence[Ignored]) -> Side:

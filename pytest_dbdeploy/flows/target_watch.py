@@ -15,7 +15,7 @@ import psycopg
 from ..actions.apply import QUERY_CANCELED, StatementFailed
 from ..db.looking import looking
 from ..db.sql import query
-from ..evidence.observer import BLOCK_WRITES
+from ..evidence.gathering import BLOCK_WRITES
 from ..model import StatementEvidence, StatementRef, Unit
 
 _POLL_SECONDS = 0.2
@@ -111,15 +111,14 @@ class TargetWatch:
     def before_commit(self, conn: psycopg.Connection[Any]) -> None:
         """The transaction's locks that keep others from writing."""
         rows = conn.execute(query("evidence_locks"), {"pid": self._pid}).fetchall()
-        strong = {oid: mode for oid, mode in rows if mode in BLOCK_WRITES}
-        names = conn.execute(
+        strong = [(oid, mode) for oid, mode in rows if mode in BLOCK_WRITES]
+        found = conn.execute(
             "select c.oid::bigint, format('%%s.%%s', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace "
             "where c.oid = any(%s::oid[])",
-            [list(strong)],
+            [[oid for oid, _ in strong]],
         )
-        self.locks |= {
-            (name, mode) for oid, name in names for o, mode in rows if o == oid and mode in BLOCK_WRITES
-        }
+        names: dict[int, str] = dict(found.fetchall())
+        self.locks |= {(names[oid], mode) for oid, mode in strong if oid in names}
 
     # -- the others
 

@@ -23,6 +23,7 @@ _SAYS = {
     "row_security": r"\brow\s+level\s+security\b",
     "privileges": r"\b(grant|revoke)\b",
 }
+_ON_ALL = re.compile(r"\bon\s+all\s+\w+\s+in\s+schema\b", re.IGNORECASE)
 _EXCERPT = 100
 
 
@@ -97,14 +98,45 @@ def responsible(change: Change, evidence: Sequence[StatementEvidence]) -> Respon
         whole = parent_name(change.object)
         found = next((e for e in evidence if any(d.object == whole for d in e.dropped)), None)
     elif found is None:
-        own = {change.object, parent_name(change.object)}
+        own = _own(change)
         found = next((e for e in reversed(evidence) if any(a.object in own for a in e.altered)), None)
     if found is None and change.kind == "constraint" and change.change is ChangeType.ADDED:
         # PostgreSQL made up its name
         found = _naming(change, parent_name(change.object), evidence)
     if found is None:
+        found = _granting_all(change, evidence) if _of_privileges(change) else _locking(change, evidence)
+    if found is None:
         return None
     return place_of(found)
+
+
+def _own(change: Change) -> set[str]:
+    """Names of the object, of what it is part of, and of what it became."""
+    return {change.object, parent_name(change.object), str((change.after or {}).get("name"))}
+
+
+def _of_privileges(change: Change) -> bool:
+    return "privileges" in {**(change.before or {}), **(change.after or {})}
+
+
+def _granting_all(change: Change, evidence: Sequence[StatementEvidence]) -> StatementEvidence | None:
+    """The last GRANT or REVOKE on all objects of the schema."""
+    schema = parent_name(change.object.partition("(")[0])
+    for e in reversed(evidence):
+        if e.tag in ("GRANT", "REVOKE") and _ON_ALL.search(e.statement) and names(e, schema):
+            return e
+    return None
+
+
+def _locking(change: Change, evidence: Sequence[StatementEvidence]) -> StatementEvidence | None:
+    """The only statement that locked the object, or what it is part of, against everything: its text shows nothing."""
+    own = _own(change)
+    locking = [
+        e
+        for e in evidence
+        if any(lock.mode == "AccessExclusiveLock" and lock.relation in own for lock in e.locks)
+    ]
+    return locking[0] if len(locking) == 1 else None
 
 
 def place_of(evidence: StatementEvidence) -> Responsible:
@@ -146,7 +178,7 @@ def found(
 
 def _naming(change: Change, name: str, evidence: Sequence[StatementEvidence]) -> StatementEvidence | None:
     """The statement that names the object and most likely made the change; the last of several."""
-    naming = [e for e in evidence if _names(e, name) and (_touches(e, change) or _changes_schema(e))]
+    naming = [e for e in evidence if names(e, name) and (_touches(e, change) or _changes_schema(e))]
     if change.change is ChangeType.REMOVED:
         naming = [e for e in naming if _TAKES_AWAY.search(e.statement)]
     likely = [(_touches(e, change), _says(e, change), at, e) for at, e in enumerate(naming)]
@@ -158,8 +190,11 @@ def _changes_schema(evidence: StatementEvidence) -> bool:
 
 
 def _touches(evidence: StatementEvidence, change: Change) -> bool:
-    """Whether the object, or the table that it is part of, is among what the server says the statement made or altered."""
-    own = {change.object, parent_name(change.object), (change.after or {}).get("name")}
+    """Whether the object, or the table that it is part of, is among what the server says the statement made or altered.
+    It does not say what a GRANT is about."""
+    if (evidence.tag or "") in ("GRANT", "REVOKE"):
+        return _of_privileges(change)
+    own = _own(change)
     return any(one.object in own for one in (*evidence.altered, *evidence.created))
 
 
@@ -168,7 +203,8 @@ def _says(evidence: StatementEvidence, change: Change) -> bool:
     return any(re.search(word, evidence.statement, re.IGNORECASE) for word in words)
 
 
-def _names(evidence: StatementEvidence, name: str) -> bool:
+def names(evidence: StatementEvidence, name: str) -> bool:
+    """Whether the statement's text names an object: its parts as words."""
     try:
         parts = split_name(name.partition("(")[0])
     except ValueError:

@@ -7,6 +7,8 @@
 - Indexes and CHECK constraints over several columns, partial indexes, extended statistics and the column's own sequence
   silently go with it.
 
+An attribute of a composite type is lost with its values in every column of that type.
+
 A rename (`ALTER TABLE users RENAME COLUMN legacy TO old`) does the same to the old name.
 
 ## The safe way
@@ -32,17 +34,33 @@ from __future__ import annotations
 from ..compare.names import parent_name
 from ..model import Change, ChangeType, Finding, Severity
 from .base import Rule, Seen, found, place_of, responsible
+from .removing import attributes, changes_of
 
 
 def check(seen: Seen) -> list[Finding]:
     """One finding a removed column; columns of removed tables are the business of ``table-removed``."""
-    removed = [change for change in seen.changes if change.change is ChangeType.REMOVED]
-    gone = {change.object for change in removed if change.kind in ("table", "foreign table")}
+    gone = {change.object for change in changes_of(seen, ("table", "foreign table"), ChangeType.REMOVED)}
     return [
         _finding(change, seen)
-        for change in removed
-        if change.kind == "column" and parent_name(change.object) not in gone
-    ] + _made_again(seen)
+        for change in changes_of(seen, ("column",), ChangeType.REMOVED)
+        if parent_name(change.object) not in gone
+    ] + [*_made_again(seen), *_of_types(seen)]
+
+
+def _of_types(seen: Seen) -> list[Finding]:
+    """Attributes of composite types: the values of every column of the type lose them."""
+    advice = "Make a new type without it, and a new column of that type, in a later migration."
+    return [
+        found(
+            RULE.name,
+            f"{change.object}.{name}",
+            f"attribute {change.object}.{name} is removed, with its values in every column of the type",
+            advice,
+            responsible(change, seen.evidence),
+        )
+        for change in changes_of(seen, ("type",), ChangeType.MODIFIED)
+        for name in attributes(change)[0]
+    ]
 
 
 def _made_again(seen: Seen) -> list[Finding]:
@@ -51,6 +69,8 @@ def _made_again(seen: Seen) -> list[Finding]:
     for values in seen.facts.values:
         if not values.made_again or (values.unchanged + values.normalised and not values.changed):
             continue
+        if not values.changed and parent_name(values.column) in seen.facts.made_again:
+            continue  # the rows of the new table are the business of table-removed
         if values.changed:
             total = values.changed + values.unchanged + values.normalised
             what = f"{values.changed:,} of its {total:,} values are others"
@@ -61,6 +81,7 @@ def _made_again(seen: Seen) -> list[Finding]:
         by = next((e for name, e in drops if name == values.column), None)
         # under the name that it had by then
         by = by or next((e for name, e in drops if parent_name(name) == table), None)
+        by = by or next((e for e in seen.evidence if any(d.object == table for d in e.dropped)), None)
         message = f"column {values.column} is dropped and made again, and {what}"
         advice = "Change the column instead (ALTER COLUMN ... TYPE), or fill the new one from the old one before that is dropped."
         findings.append(found(RULE.name, values.column, message, advice, place_of(by) if by else None))
@@ -70,7 +91,11 @@ def _made_again(seen: Seen) -> list[Finding]:
 def _finding(change: Change, seen: Seen) -> Finding:
     where = responsible(change, seen.evidence)
     kind = (change.before or {}).get("type")
-    message = f"column {change.object}{f' ({kind})' if kind else ''} is removed, with its values"
+    values = seen.facts.values_lost.get(change.object)
+    of_values = {None: "its values", 0: "no value in any row", 1: "its one value"}.get(
+        values, f"its {values:,} values" if values else ""
+    )
+    message = f"column {change.object}{f' ({kind})' if kind else ''} is removed, with {of_values}"
     advice = "The application that runs now still asks for it: release one that does not, then drop it in a later migration."
     if where and where.rename:
         message = f"column {change.object} is there no more under this name"

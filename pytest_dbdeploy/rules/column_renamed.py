@@ -18,9 +18,9 @@ ALTER TABLE users DROP COLUMN name;                         -- a later release
 
 from __future__ import annotations
 
-from ..model import Change, ChangeType, Severity
-from .base import Rule
-from .removing import check_of
+from ..model import Change, ChangeType, Finding, Severity
+from .base import Rule, Seen, found, responsible
+from .removing import attributes, changes_of, check_of
 
 
 def _message(change: Change) -> str:
@@ -32,10 +32,22 @@ _ADVICE = (
     "uses the new one, then drop the old one in a later migration."
 )
 
-RULE = Rule(
-    "column-renamed",
-    Severity.BLOCK,
-    "a column is renamed",
-    check_of("column-renamed", ("column", "view column"), ChangeType.RENAMED, _message, _ADVICE),
-    "public.users.name",
-)
+_CHECK = check_of("column-renamed", ("column", "view column"), ChangeType.RENAMED, _message, _ADVICE)
+
+
+def check(seen: Seen) -> list[Finding]:
+    """One finding a column, or attribute of a composite type."""
+    return _CHECK(seen) + [
+        found(
+            RULE.name,
+            f"{change.object}.{old}",
+            f"attribute {change.object}.{old} is called {new} from now on",
+            "The application that runs now asks for the old name: make a new type, and a column of it, instead.",
+            responsible(change, seen.evidence),
+        )
+        for change in changes_of(seen, ("type",), ChangeType.MODIFIED)
+        for old, new in attributes(change)[1]
+    ]
+
+
+RULE = Rule("column-renamed", Severity.BLOCK, "a column is renamed", check, "public.users.name")

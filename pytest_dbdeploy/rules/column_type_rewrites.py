@@ -23,13 +23,15 @@ from ..compare.names import parent_name
 from ..model import ChangeType, Finding, Severity
 from .base import Rule, Seen, found, place_of
 from .locks import size
-from .removing import changes_of, turned
+from .removing import turned
 
 
 def check(seen: Seen) -> list[Finding]:
     """One finding a column whose table was written anew by the statement that names the column."""
     findings = []
-    for change in changes_of(seen, ("column",), ChangeType.MODIFIED):
+    for change in seen.changes:
+        if change.kind != "column" or change.change is not ChangeType.MODIFIED:
+            continue
         types = turned(change, "type")
         table = parent_name(change.object)
         column = change.object[len(table) + 1 :].strip('"').lower()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from ..model import Fact, Facts, Finding, StatementEvidence
-from .base import Check, Responsible, Seen, found, place_of
+from .base import Check, Responsible, Seen, found, names, place_of
 
 
 def check_of_errors(rule: str, sqlstates: frozenset[str], what: str, advice: str) -> Check:
@@ -46,8 +46,11 @@ def error_message(evidence: StatementEvidence, what: str) -> str:
     return f"{error.violating_rows:,} rows of {violation.relation} {what}{keys}: {error.message}"
 
 
-def check_of_facts(rule: str, facts: Callable[[Facts], Iterable[Fact]], what: str, advice: str) -> Check:
-    """A rule that finds each of these facts. ``what``: the kind of the object."""
+def check_of_facts(
+    rule: str, facts: Callable[[Facts], Iterable[Fact]], what: str, advice: str, says: str = ""
+) -> Check:
+    """A rule that finds each of these facts. ``what``: the kind of the object. ``says``: what a statement that makes it so most likely
+    has in its text, as a regular expression."""
 
     def check(seen: Seen) -> list[Finding]:
         return [
@@ -56,7 +59,7 @@ def check_of_facts(rule: str, facts: Callable[[Facts], Iterable[Fact]], what: st
                 fact.object,
                 f"{what} {fact.object} {fact.text}".strip(),
                 fact.hint or advice,
-                _made_by(seen, fact),
+                _made_by(seen, fact, re.compile(says, re.IGNORECASE)),
             )
             for fact in facts(seen.facts)
         ]
@@ -83,10 +86,17 @@ def check_of_history(rule: str, kind: str, advice: str, accepted: str) -> Check:
     return check
 
 
-def _made_by(seen: Seen, fact: Fact) -> Responsible | None:
-    """The last statement that touched the object, or else that names it."""
-    bare = fact.object.partition("(")[0].rpartition(".")[2].strip('"')
-    named = re.compile(rf"(?<![\w$]){re.escape(bare)}(?![\w$])", re.IGNORECASE)
-    touching = [e for e in seen.evidence if any(o.object == fact.object for o in (*e.created, *e.altered))]
-    naming = touching or [e for e in seen.evidence if named.search(e.statement)]
-    return place_of(naming[-1]) if naming else None
+def _made_by(seen: Seen, fact: Fact, says: re.Pattern[str]) -> Responsible | None:
+    """The statement that most likely made it so: by its words, by what it touched or names, and the last of several."""
+    own, closest = {fact.object, *fact.related}, (fact.object, *fact.related[:1])
+    likely = []
+    for at, e in enumerate(seen.evidence):
+        close = _touches(e, own) or any(names(e, name) for name in closest)
+        if close or any(names(e, name) for name in own):
+            likely.append((says.search(e.statement) is not None, close, at, e))
+    return place_of(max(likely, key=lambda one: one[:3])[3]) if likely else None
+
+
+def _touches(evidence: StatementEvidence, those: set[str]) -> bool:
+    touched = {one.object for one in (*evidence.created, *evidence.altered)}
+    return not those.isdisjoint({*touched, *evidence.rows, *(one.object for one in evidence.dropped)})

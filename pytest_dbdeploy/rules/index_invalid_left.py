@@ -25,6 +25,6 @@ RULE = Rule(
     "index-invalid-left",
     Severity.BLOCK,
     "an index is left that no query uses",
-    check_of_facts("index-invalid-left", lambda facts: facts.invalid_indexes, "index", _ADVICE),
+    check_of_facts("index-invalid-left", lambda facts: facts.invalid_indexes, "index", _ADVICE, r"\bindex\b"),
     "public.users_email",
 )

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from ..model import Finding, Severity
 from .base import Rule, Seen, found, place_of
+from .locks import duration
 
 
 def check(seen: Seen) -> list[Finding]:
@@ -29,7 +30,7 @@ def check(seen: Seen) -> list[Finding]:
         found(
             RULE.name,
             index,
-            f"index {index} is built anew, in {e.duration_seconds:.1f} s on the clone",
+            f"index {index} is built anew, in {duration(e.duration_seconds)} on the clone",
             advice,
             place_of(e),
         )

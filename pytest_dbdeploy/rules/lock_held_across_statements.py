@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from ..model import Finding, Severity
 from .base import Rule, Seen, found, place_of
-from .locks import BLOCKS_READS, held, size, words
+from .locks import BLOCKS_READS, duration, held, size, words
 
 #: Of ``thresholds.lock_seconds``: shorter work after the lock was taken is nothing to speak of.
 _SHARE = 0.1
@@ -39,7 +39,7 @@ def check(seen: Seen) -> list[Finding]:
                 continue
             told.add((lock.relation, lock.mode))
             known = size(seen, lock.relation)
-            message = f"{words(lock.mode)} on {lock.relation}{f' ({known})' if known else ''} is held for {later:.1f} s more, while later statements work"
+            message = f"{words(lock.mode)} on {lock.relation}{f' ({known})' if known else ''} is held for {duration(later)} more, while later statements work"
             advice = "Put what comes after it into a migration, and so a transaction, of its own."
             findings.append(found(RULE.name, lock.relation, message, advice, place_of(evidence)))
     return findings

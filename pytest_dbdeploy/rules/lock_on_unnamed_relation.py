@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from ..model import Finding, Severity
 from .base import Rule, Seen, found, place_of
-from .locks import held, size, words
+from .locks import duration, held, size, words
 
 
 def check(seen: Seen) -> list[Finding]:
@@ -36,7 +36,7 @@ def check(seen: Seen) -> list[Finding]:
             if lock.named or seen.facts.parents.get(lock.relation) in named or lock.relation in gone:
                 continue
             known = size(seen, lock.relation)
-            message = f"{words(lock.mode)} for {lock.seconds:.1f} s on {lock.relation}{f' ({known})' if known else ''}, which the statement does not name"
+            message = f"{words(lock.mode)} for {duration(lock.seconds)} on {lock.relation}{f' ({known})' if known else ''}, which the statement does not name"
             advice = "Nothing is wrong with it when it is short: set lock_timeout, and choose a quiet time for a busy table."
             findings.append(found(RULE.name, lock.relation, message, advice, place_of(evidence)))
     return findings

@@ -80,6 +80,11 @@ def size(seen: Seen, relation: str) -> str:
     return ", ".join(parts)
 
 
+def duration(seconds: float) -> str:
+    """``4.1 s``, ``12 ms``."""
+    return f"{seconds:,.1f} s" if seconds >= 0.1 else f"{seconds * 1000:.0f} ms"
+
+
 def _bytes(number: float) -> str:
     for unit in ("bytes", "kB", "MB", "GB"):
         if number < 1024 or unit == "GB":
@@ -111,7 +116,7 @@ def findings(seen: Seen, rule: str, modes: frozenset[str], consequence: str, adv
             many = rows > seen.facts.lock_rows and worked_on(seen, lock)
             if lock.mode not in modes or not (lock.seconds > seen.facts.lock_seconds or many):
                 continue
-            message = f"{words(lock.mode)} about {lock.seconds:.1f} s on {lock.relation}"
+            message = f"{words(lock.mode)} about {duration(lock.seconds)} on {lock.relation}"
             known = size(seen, lock.relation)
             message += f" ({known})" if known else ""
             message += f": {consequence}"
@@ -140,7 +145,7 @@ def of_statements(seen: Seen, rule: str, names: str, message: str, advice: str) 
             text = message.format(
                 relation=relation,
                 size=f" ({known})" if known else "",
-                seconds=f"{evidence.duration_seconds:.1f}",
+                seconds=duration(evidence.duration_seconds),
             )
             result.append(found(rule, relation, text, advice, place_of(evidence)))
     return result

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from ..model import Finding, Severity
 from .base import Rule, Seen, found, place_of
-from .locks import rows_of
+from .locks import duration, rows_of
 
 
 def check(seen: Seen) -> list[Finding]:
@@ -40,7 +40,7 @@ def check(seen: Seen) -> list[Finding]:
                 parts = [
                     f"{n:,} {what}" for n, what in ((rows.updated, "updated"), (rows.deleted, "deleted")) if n
                 ]
-                message = f"{' and '.join(parts)} rows of {table} by one statement, in {evidence.duration_seconds:.1f} s on the clone"
+                message = f"{' and '.join(parts)} rows of {table} by one statement, in {duration(evidence.duration_seconds)} on the clone"
                 advice = "Write in batches of some thousand rows, each in a transaction of its own."
                 findings.append(found(RULE.name, table, message, advice, place_of(evidence)))
         for table, there, how in emptied:

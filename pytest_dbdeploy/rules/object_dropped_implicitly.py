@@ -23,7 +23,7 @@ import re
 from ..compare.names import parent_name, split_name
 from ..model import Change, ChangeType, Finding, Severity
 from .base import Rule, Seen, found, responsible
-from .removing import dropped
+from .removing import dropped, inherited
 
 _KINDS = frozenset(
     [
@@ -62,7 +62,7 @@ def check(seen: Seen) -> list[Finding]:
             or not gone.implicit
         ):
             continue
-        if _of_columns_alone(change, columns):
+        if _of_columns_alone(change, columns) or inherited(seen, change):
             continue
         definition = (change.before or {}).get("definition")
         what = f"{change.kind} {change.object} goes too, though no statement names it"

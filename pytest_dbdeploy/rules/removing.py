@@ -13,8 +13,27 @@ Message = Callable[[Change], str | None]
 
 
 def changes_of(seen: Seen, kinds: Collection[str], change: ChangeType) -> Iterator[Change]:
-    """The changes of this kind of objects, in their order."""
-    return (one for one in seen.changes if one.kind in kinds and one.change is change)
+    """The changes of this kind of objects, in their order; a partition's are left out where its parent has the same."""
+    return (
+        one for one in seen.changes if one.kind in kinds and one.change is change and not inherited(seen, one)
+    )
+
+
+def inherited(seen: Seen, change: Change) -> bool:
+    """Whether a partition, or a part of one or of an inheriting table, changes as that of its parent does."""
+    name = _of_parent(seen, change)
+    return name is not None and any(
+        one.object == name and (one.kind, one.change) == (change.kind, change.change) for one in seen.changes
+    )
+
+
+def _of_parent(seen: Seen, change: Change) -> str | None:
+    """What is to its parent as this is to a partition."""
+    if change.kind == "table":  # one that only inherits does not go with its parent unless somebody says so
+        return (change.before or {}).get("partition_of") if change.change is ChangeType.REMOVED else None
+    table = parent_name(change.object)
+    parent = seen.facts.parents.get(table) if change.kind in ("column", "constraint") else None
+    return None if parent is None else parent + change.object[len(table) :]
 
 
 def dropped(seen: Seen, change: Change) -> DroppedObject | None:
@@ -55,3 +74,16 @@ def of_old_tables(seen: Seen, kinds: Collection[str], change: ChangeType) -> Ite
         table = (one.after or one.before or {}).get("table") or parent_name(one.object)
         if table not in new:
             yield one
+
+
+def attributes(change: Change) -> tuple[list[str], list[tuple[str, str]]]:
+    """Of a composite type that changes: attributes that are gone, and (old, new) names of those that stand in their place."""
+    was, now = ((side or {}).get("attributes") or [] for side in (change.before, change.after))
+    if not was or not now:
+        return [], []
+    old, new = ({name: kind for name, _, kind in (one.partition(" ") for one in side)} for side in (was, now))
+    gone = [name for name in old if name not in new]
+    if len(was) != len(now):
+        return gone, []
+    pairs = [(a, b) for a, b in zip(old, new, strict=True) if a in gone and b not in old and old[a] == new[b]]
+    return [name for name in gone if name not in dict(pairs)], pairs

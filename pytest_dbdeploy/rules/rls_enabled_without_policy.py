@@ -26,6 +26,12 @@ RULE = Rule(
     "rls-enabled-without-policy",
     Severity.BLOCK,
     "row level security without a policy",
-    check_of_facts("rls-enabled-without-policy", lambda facts: facts.without_policy, "table", _ADVICE),
+    check_of_facts(
+        "rls-enabled-without-policy",
+        lambda facts: facts.without_policy,
+        "table",
+        _ADVICE,
+        r"\b(row level security|policy)\b",
+    ),
     "public.orders",
 )

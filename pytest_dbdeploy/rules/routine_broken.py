@@ -29,6 +29,12 @@ RULE = Rule(
     "routine-broken",
     Severity.BLOCK,
     "a routine no longer works",
-    check_of_facts("routine-broken", lambda facts: facts.broken_routines, "routine", _ADVICE),
+    check_of_facts(
+        "routine-broken",
+        lambda facts: facts.broken_routines,
+        "routine",
+        _ADVICE,
+        r"\b(drop|rename|schema|type)\b",
+    ),
     "public.order_total(integer)",
 )

@@ -26,7 +26,7 @@ from .locks import of_statements
 
 def check(seen: Seen) -> list[Finding]:
     """One finding a statement and table, whatever its size."""
-    message = "{relation}{size} is read as a whole while nobody may write to it, in {seconds} s on the clone"
+    message = "{relation}{size} is read as a whole while nobody may write to it, in {seconds} on the clone"
     advice = (
         "Add constraints NOT VALID and validate them in a migration after that; build indexes CONCURRENTLY."
     )

@@ -26,6 +26,12 @@ RULE = Rule(
     "sequence-behind-max",
     Severity.BLOCK,
     "a sequence gives numbers that are taken",
-    check_of_facts("sequence-behind-max", lambda facts: facts.sequences_behind, "sequence", _ADVICE),
+    check_of_facts(
+        "sequence-behind-max",
+        lambda facts: facts.sequences_behind,
+        "sequence",
+        _ADVICE,
+        r"\b(restart|setval|insert|copy)\b",
+    ),
     "public.orders_id_seq",
 )

@@ -25,6 +25,8 @@ RULE = Rule(
     "serial-sequence-still-int",
     Severity.WARN,
     "a column became bigint, its sequence did not",
-    check_of_facts("serial-sequence-still-int", lambda facts: facts.sequences_still_int, "sequence", _ADVICE),
+    check_of_facts(
+        "serial-sequence-still-int", lambda facts: facts.sequences_still_int, "sequence", _ADVICE, r"\btype\b"
+    ),
     "public.orders_id_seq",
 )

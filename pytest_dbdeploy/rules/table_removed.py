@@ -6,6 +6,8 @@
 - The application version that runs while you deploy still asks for the table: `ERROR: relation "orders" does not exist`.
 - Foreign keys, views and functions that use it go with it (`CASCADE`), or the migration fails.
 
+A sequence that belongs to no column counts as well: an application may ask it for numbers.
+
 A rename (`ALTER TABLE orders RENAME TO purchases`) and a move (`SET SCHEMA`) do the same to the old name.
 
 ## The safe way
@@ -36,16 +38,16 @@ Steps 2 and 3, and the rename, still remove a name that was there: acknowledge t
 
 from __future__ import annotations
 
+from ..compare.names import parent_name
 from ..model import ChangeType, Finding, Severity
 from .base import Rule, Seen, found, place_of, responsible
+from .removing import changes_of
 
 
 def check(seen: Seen) -> list[Finding]:
-    """One finding a removed table or foreign table."""
-    findings = []
-    for change in seen.changes:
-        if change.kind not in ("table", "foreign table") or change.change is not ChangeType.REMOVED:
-            continue
+    """One finding a removed table, foreign table, or sequence that belongs to no column."""
+    findings = _sequences(seen)
+    for change in changes_of(seen, ("table", "foreign table"), ChangeType.REMOVED):
         where = responsible(change, seen.evidence)
         columns = len((change.before or {}).get("columns", ()))
         rows = seen.facts.rows.get(change.object)
@@ -63,14 +65,30 @@ def check(seen: Seen) -> list[Finding]:
     return findings + _made_again(seen)
 
 
+def _sequences(seen: Seen) -> list[Finding]:
+    return [
+        found(
+            RULE.name,
+            change.object,
+            f"sequence {change.object} is removed",
+            "Whoever asks it for numbers fails from now on: release an application that does not, then drop it in a later migration.",
+            responsible(change, seen.evidence),
+        )
+        for change in changes_of(seen, ("sequence",), ChangeType.REMOVED)
+        if not (change.before or {}).get("owned_by")
+    ]
+
+
 def _made_again(seen: Seen) -> list[Finding]:
     """Tables in whose place another was made, but for those whose rows were copied."""
     findings = []
     drops = [e for e in seen.evidence if any(d.kind == "table" for d in e.dropped)]
     for table in sorted(seen.facts.made_again):
         rows, now = seen.facts.rows.get(table), seen.facts.rows_after.get(table)
-        if rows is not None and now is not None and not now >= rows > 0:
-            message = f"table {table} is dropped and made again, with {now:,} of its {rows:,} rows"
+        gone = max((v.gone for v in seen.facts.values if parent_name(v.column) == table), default=0)
+        if rows is not None and now is not None and (gone or not now >= rows > 0):
+            message = f"table {table} is dropped and made again, with {now:,} rows where {rows:,} were before"
+            message += f", {gone:,} of which are gone" if gone else ""
             advice = "Alter it instead of making it anew, or fill the new one from the old one before that is dropped."
             by = next((e for e in drops if any(d.object == table for d in e.dropped)), None)
             by = by or (drops[-1] if drops else None)  # under the name that it had by then

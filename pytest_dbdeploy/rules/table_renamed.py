@@ -36,6 +36,7 @@ def check(seen: Seen) -> list[Finding]:
         "sequence",
         "function",
         "procedure",
+        "aggregate",
         "type",
     )
     findings = []

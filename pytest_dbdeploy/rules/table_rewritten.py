@@ -25,7 +25,7 @@ from .locks import of_statements
 
 def check(seen: Seen) -> list[Finding]:
     """One finding a statement and table, whatever its size."""
-    message = "{relation}{size} is written anew as a whole, in {seconds} s on the clone"
+    message = "{relation}{size} is written anew as a whole, in {seconds} on the clone"
     advice = "Avoid it where the table is large or will be: add a column without it, fill it in batches, exchange them."
     return of_statements(seen, RULE.name, "rewritten", message, advice)
 

@@ -45,7 +45,8 @@ def grantee(printed: str) -> str:
 
 def of_column(table: str, column: str, was: Sequence[str] | None, now: Sequence[str] | None) -> list[str]:
     """Only what differs: what others granted stays."""
-    old, new = (_each(lines or ()) for lines in (was, now))
+    both = {*(was or ())} & {*(now or ())}
+    old, new = (_each(line for line in lines or () if line not in both) for lines in (was, now))
     on = f"ON {table}"
     statements = []
     for (who, what), grantable in new.items():

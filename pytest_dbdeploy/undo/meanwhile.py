@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from psycopg import sql
@@ -43,51 +43,65 @@ class Meanwhile:
     def write(self, filler: Filler, was: Relations, now: Relations) -> list[Written]:
         """An insert, an update, a delete in each touched and each new table, where that can be followed by a key."""
         added = [c.object for c in self.real if c.change is ChangeType.ADDED]
+        new = _grouped((parent_name(name), split_name(name)[-1]) for name in added)
+        lacking, only_now, generated = self._lacking(), self._only_now(), self._generated()
         touched = [name for name in self.touched(was) if name in now]
         written = []
+        there = set(added)
         for name in dict.fromkeys([*touched, *(n for n in added if n in now)]):
-            relation, old = self._writable(now[name]), was.get(name)
+            relation, old = _without(now[name], generated), was.get(name)
             comparable = bool(relation.keys) and old is not None and relation.keys[0] in old.keys
-            if relation.kind in ("r", "p") and relation.columns and (comparable or name in added):
-                new = [split_name(c)[-1] for c in added if parent_name(c) == name]
-                old = old and self._writable(old)
-                written.append(filler.fill(relation, old, new, self._lacking(name), self._only_now(name)))
+            if relation.kind in ("r", "p") and relation.columns and (comparable or name in there):
+                old = old and _without(old, generated)
+                columns = new.get(name, []), lacking.get(name, []), only_now.get(name, {})
+                written.append(filler.fill(relation, old, *columns))
         return written
 
     def giving_way(self) -> dict[str, set[str]]:
         """By table as it was called, the columns whose value may not stay: then the row is put aside."""
         tables = self.before.objects.get("table", {})
-        return {name: found for name in tables if (found := {*self._lacking(name), *self._only_now(name)})}
+        lacking, only_now = self._lacking(), self._only_now()
+        found = {name: {*lacking.get(name, ()), *only_now.get(name, ())} for name in tables}
+        return {name: columns for name, columns in found.items() if columns}
 
     def converted(self) -> set[str]:
         """Tables with columns of an enum that loses values."""
         return {parent_name(column) for column, _, _ in values_that_go(self.changes, self.after)}
 
-    def _lacking(self, table: str) -> list[str]:
-        """Columns that are gone, and which every row had to bring along."""
-        gone = [c for c in self.real if c.kind == "column" and c.change is ChangeType.REMOVED]
-        return [
-            split_name(c.object)[-1]
-            for c in gone
-            if parent_name(c.object) == table and needs_value(c.before or {})
-        ]
+    def _lacking(self) -> dict[str, list[str]]:
+        """By table, columns that are gone, and which every row had to bring along."""
+        gone = (c for c in self.real if c.kind == "column" and c.change is ChangeType.REMOVED)
+        return _grouped(
+            (parent_name(c.object), split_name(c.object)[-1]) for c in gone if needs_value(c.before or {})
+        )
 
-    def _only_now(self, table: str) -> dict[str, sql.Composable]:
-        """Values that columns of this table take since an enum has them."""
-        found: dict[str, sql.Composable] = {}
+    def _only_now(self) -> dict[str, dict[str, sql.Composable]]:
+        """By table and column, a value that the column takes since an enum has it."""
+        found: dict[str, dict[str, sql.Composable]] = {}
         for column, properties, labels in values_that_go(self.real, self.after):
-            if parent_name(column) == table:
-                value = sql.SQL("array[{}]" if properties["type"].endswith("[]") else "{}")
-                found[split_name(column)[-1]] = sql.SQL("{}::{}").format(
-                    value.format(sql.Literal(labels[0])), sql.SQL(properties["type"])
-                )
+            value = sql.SQL("array[{}]" if properties["type"].endswith("[]") else "{}")
+            found.setdefault(parent_name(column), {})[split_name(column)[-1]] = sql.SQL("{}::{}").format(
+                value.format(sql.Literal(labels[0])), sql.SQL(properties["type"])
+            )
         return found
 
-    def _writable(self, relation: Relation) -> Relation:
-        columns = self.after.objects.get("column", {})
-        generated = {
-            split_name(name)[-1]
-            for name, properties in columns.items()
-            if properties.get("generated") and parent_name(name) == relation.name
-        }
-        return replace(relation, columns=tuple(c for c in relation.columns if c.name not in generated))
+    def _generated(self) -> dict[str, list[str]]:
+        """By table, columns that nobody may write to."""
+        columns = self.after.objects.get("column", {}).items()
+        return _grouped(
+            (parent_name(name), split_name(name)[-1])
+            for name, properties in columns
+            if properties.get("generated")
+        )
+
+
+def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for table, column in pairs:
+        found.setdefault(table, []).append(column)
+    return found
+
+
+def _without(relation: Relation, columns: Mapping[str, Sequence[str]]) -> Relation:
+    gone = columns.get(relation.name, ())
+    return replace(relation, columns=tuple(c for c in relation.columns if c.name not in gone))

@@ -129,9 +129,9 @@ def made():
 def prepare(server):
     """The server with what the cases need that is not a database's."""
     with connect(server.url, purpose="test", autocommit=True) as conn:
-        for role in ("reader", "writer"):
+        for role in ("reader", "writer", "PUBLIC"):
             if not conn.execute("select 1 from pg_roles where rolname = %s", [role]).fetchone():
-                conn.execute(f"create role {role}")
+                conn.execute(f'create role "{role}"')
         if not conn.execute("select 1 from pg_tablespace where spcname = 'other_space'").fetchone():
             conn.execute("set allow_in_place_tablespaces = on")
             conn.execute("create tablespace other_space location ''")

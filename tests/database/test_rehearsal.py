@@ -5,7 +5,7 @@ import pytest
 from pytest_dbdeploy.actions.apply import StatementFailed, run_unit, run_unit_with_retries
 from pytest_dbdeploy.db.connect import connect
 from pytest_dbdeploy.db.splitter import split
-from pytest_dbdeploy.evidence.observer import Observer
+from pytest_dbdeploy.evidence.gathering import Gathering
 from pytest_dbdeploy.model import Migration
 from pytest_dbdeploy.units import initial_units
 from tests.observing import Recorder, rehearsed
@@ -150,12 +150,12 @@ def test_rows_in_the_file_that_do_not_fit_are_a_failed_statement(run, database):
 
 
 def test_a_lock_is_not_held_for_the_time_that_measuring_takes(run, monkeypatch):
-    read = Observer._of_reading
+    read = Gathering.of_reading
 
-    def slowly(self, *arguments):
-        self.monitor.execute("select pg_sleep(1)")
-        return read(self, *arguments)
+    def slowly(self, conn, *arguments, **more):
+        conn.execute("select pg_sleep(1)")
+        return read(self, conn, *arguments, **more)
 
-    monkeypatch.setattr(Observer, "_of_reading", slowly)
+    monkeypatch.setattr(Gathering, "of_reading", slowly)
     found = run("alter table t add column b int; select 1;")
     assert all(e.duration_seconds <= e.held_seconds < 1 for e in found.evidence)

@@ -9,7 +9,9 @@ from pytest_dbdeploy.compare.row_result import Verdict, describe
 from tests.rowsides import compare
 from tests.servers import execute
 
-EXTENSIONS = "create extension citext; create extension hstore; create extension ltree;"
+EXTENSIONS = "".join(
+    f"create extension {name};" for name in ("citext", "hstore", "ltree", "cube", "seg", "isn", "btree_gist")
+)
 
 
 @pytest.fixture(scope="session")
@@ -102,10 +104,33 @@ TYPES = {
     "citext": ("a", "b"),
     "hstore": ("a=>1", "a=>NULL"),
     "ltree": ("a.b", "a.c"),
+    "cube": ("(1,2),(3,4)", "(1,2),(3,5)"),
+    "seg": ("1.0 .. 2", "1.0 .. 2.0"),
+    "isbn13": ("978-0-393-04002-9", "978-0-11-000533-1"),
+    "document": ('{"a":1}', '{"a": 1}'),
+    "documents": ('{"{\\"a\\":1}"}', '{"{\\"a\\": 1}"}'),
+    "labelled": ('(1,"{\\"a\\":1}")', '(1,"{\\"a\\": 1}")'),
+    "labelled[]": ('{"(1,{})"}', '{"(1,[])"}'),
+    "nested": ('("(1,5)",{sad},"[1,2)")', '("(1,5)",{sad},"[1,2]")'),
+    "json[]": ("{1}", "{2}"),
+    "point[]": ('{"(0,0)"}', '{"(0,1e-7)"}'),
+    "span": ("[1,2)", "[1,2]"),
+    "spans": ("{[1,2)}", "{[1,2]}"),
+    "moods": ("[sad,happy)", "[sad,happy]"),
+    "citext[]": ("{a}", "{b}"),
+    "hstore[]": ('{"a=>1"}', '{"a=>2"}'),
+    "money[]": ("{1}", "{2}"),
+    "bit(2)[]": ("{01}", "{10}"),
+    "timetz[]": ("{12:00+00}", "{13:00+01}"),
+    "inet[]": ("{10.0.0.1/8}", "{10.0.0.1}"),
+    "tsvector[]": ("{a}", "{b}"),
 }
 OWN_TYPES = EXTENSIONS + (
     "create type mood as enum ('sad', 'happy'); create type pair as (a int, b numeric);"
     "create domain amount as numeric check (value < 100); create domain amounts as numeric[];"
+    "create domain document as json; create domain documents as json[]; create type labelled as (a int, b json);"
+    "create type span as range (subtype = float8, multirange_type_name = spans); create type moods as range (subtype = mood);"
+    "create type nested as (a pair, b mood[], c span);"
 )
 
 
@@ -406,6 +431,74 @@ def test_differing_rows_are_found_by_any_key(two, key, number):
     assert {tuple(c[0] for c in row.columns) for row in result.samples if row.only_in is None} == {("w",)}
     if key in ("integer", "numeric", "bigint far apart", "unique index"):
         assert [row.columns[0][1] for row in result.samples] == [str(7 * n) for n in range(1, 21)]
+
+
+# types of the key on both sides, or on each: keys of four rows
+ODD_KEYS = {
+    "float8": "'-0' | 'NaN' | 'infinity' | '1e-300'",
+    "numeric": "1.0 | 'NaN' | -1 | 1e40",
+    "timestamptz": "'infinity' | '-infinity' | '2024-01-01' | '4000-01-01 BC'",
+    "date": "'infinity' | '-infinity' | '2024-01-01' | '4000-01-01 BC'",
+    "interval": "'1 day' | '25:00' | '-1 mon' | '1 year'",
+    "bytea": "'' | '\\x00' | '\\x0000' | '\\xff'",
+    "bool, int": "true, 1 | true, 2 | false, 1 | false, 2",
+    "mood": "'sad' | 'happy' | 'odd' | 'even'",
+    "amount": "1 | 2.50 | 3 | -4",
+    "pair": "'(1,2)' | '(1,3)' | '(2,1)' | '(,1)'",
+    "int[]": "'{}' | '{1}' | '{1,2}' | '{NULL}'",
+    "jsonb": "'1' | '\"1\"' | 'null' | '[1]'",
+    "int4range": "'empty' | '[1,2)' | '(,)' | '[1,3)'",
+    "citext": "'a' | 'b' | '' | ' '",
+    'text collate "C"': "'a' | 'A' | '' | ' '",
+    "char(4)": "'a' | 'A' | '' | 'abcd'",
+    "inet": "'10.0.0.1/8' | '10.0.0.1' | '::1' | '10.0.0.2'",
+    "ltree": "'a' | 'a.b' | 'b' | 'c'",
+    "isbn13": "'978-0-393-04002-9' | '978-0-11-000533-1' | '9780306406157' | '9781861972712'",
+    "int / bigint": "1 | 2 | 3 | -4",
+    "int / numeric": "1 | 2 | 3 | -4",
+    "bigint / text": "1 | 2 | 3 | -4",
+    "text / varchar(9)": "'a' | 'A' | '' | ' '",
+    "uuid / text": "'00000000-0000-0000-0000-000000000000' | 'ffffffff-0000-0000-0000-000000000000'"
+    " | '00000000-0000-0000-0000-000000000001' | '10000000-0000-0000-0000-000000000000'",
+}
+
+
+@pytest.mark.parametrize("rows_a_bucket", [32, 1])
+@pytest.mark.parametrize("unique", ["primary key", "unique"])
+def test_differing_rows_are_found_by_a_key_of_any_type(two, monkeypatch, unique, rows_a_bucket):
+    monkeypatch.setattr(row_pair, "_ROWS_A_BUCKET", rows_a_bucket)
+
+    def table(name, types, keys):
+        columns = ", ".join(f"k{n} {t} not null" for n, t in enumerate(types.split(", ")))
+        key = ", ".join(f"k{n}" for n in range(types.count(", ") + 1))
+        rows = "".join(f"insert into {name} values ({values}, 'same');" for values in keys)
+        return f"create table {name} ({columns}, v text, {unique} ({key}));{rows}"
+
+    first = other = ""
+    for number, (types, keys) in enumerate(ODD_KEYS.items()):
+        one_type, _, other_type = types.partition(" / ")
+        a, b, c, d = keys.split(" | ")
+        first += table(f"t{number}", one_type, (a, b, c))
+        other += table(f"t{number}", other_type or one_type, (d, b, a))
+        other += f"update t{number} set v = 'changed' where ctid = '(0,3)';"
+    own = OWN_TYPES.replace("'happy')", "'happy', 'odd', 'even')", 1)
+    found = compare(*two(first, other, common=own))
+    numbers = [(r.changed, r.only_in_first, r.only_in_other) for r in found.values()]
+    assert dict(zip(sorted(found), numbers, strict=True)) == dict.fromkeys(found, (1, 1, 1))
+
+
+@pytest.mark.parametrize("type_", ["int", "text"])
+def test_a_key_that_may_hold_nulls_after_all_is_none(postgres18, type_):
+    urls = [postgres18.fresh_database() for _ in range(2)]
+    for url, value in zip(urls, ("1", "2"), strict=True):
+        execute(
+            url,
+            f"create table t (id {type_} unique, v jsonb); insert into t values (null, '{value}'), (null, '1'), (1, '1');"
+            "alter table t add constraint later not null id not valid",
+        )
+    result = one(urls)
+    assert (result.verdict, result.rows) == (Verdict.DIFFERENT, (3, 3))
+    assert (result.changed, result.only_in_first, result.only_in_other) == (0, 1, 1)
 
 
 def test_a_key_far_from_the_others_does_not_bring_all_rows_here(two, monkeypatch):

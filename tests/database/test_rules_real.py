@@ -10,7 +10,7 @@ from pytest_dbdeploy.compare.rows import count_rows, user_tables
 from pytest_dbdeploy.compare.snapshot import read_identities, read_snapshot
 from pytest_dbdeploy.db.connect import connect
 from pytest_dbdeploy.evidence.facts import clone_facts, parents
-from pytest_dbdeploy.evidence.values import changed_values, columns_made_again
+from pytest_dbdeploy.evidence.values import changed_values, columns_made_again, values_lost
 from pytest_dbdeploy.model import Facts
 from pytest_dbdeploy.rehearsal import rehearse
 from pytest_dbdeploy.rules import Seen, findings_of
@@ -21,6 +21,7 @@ SCHEMA = """
 create type mood as enum ('sad', 'ok');
 create domain amount as int;
 create table p (id int primary key, v text);
+create table keyed (id int primary key, v text not null default 'x'); create unique index keyed_v on keyed (v);
 create table t (
     id int primary key, a int, b varchar(10), c text, p_id int references p, n numeric(10, 2), m mood, d amount,
     u int not null unique default 0, constraint ab check (a > 0 or c = 'x'), constraint bp check (u >= 0)
@@ -39,7 +40,9 @@ create trigger audited after update on p for each row execute function log();
 create table guarded (id int); alter table guarded enable row level security; create policy y on guarded using (true);
 create table parts (id int, k int) partition by list (k);
 create table parts_1 partition of parts for values in (1); create table parts_rest partition of parts default;
-create schema attic; create table attic.old (id int primary key);
+create schema attic; create table attic.old (id int primary key); insert into attic.old values (7), (8);
+create sequence numbers; create extension citext; create type place as (street text, zip text);
+create procedure moves() language plpgsql as 'begin alter table attic.old rename column id to key; end';
 insert into p select i, 'v' || i from generate_series(1, 100) i;
 insert into t select i, i, 'b', 'c', i, i, 'ok', i, i from generate_series(1, 100) i;
 insert into child (t_id) select i from generate_series(1, 100) i;
@@ -94,9 +97,8 @@ def judged(template):
                 parents=parents(old.objects["table"]),
                 made_again=frozenset(again.get("table", ())),
                 **clone_facts(was, now, rehearsal.evidence, user_tables(was), everything=False),
-                values=changed_values(
-                    was, now, changes, columns_made_again(again.get("column", ()), *columns)
-                ),
+                values=changed_values(was, now, changes, columns_made_again(again, *columns)),
+                values_lost=values_lost(was, changes),
                 **{"lock_seconds": 30.0, **thresholds},
             )
         go.rehearsal, go.changes = rehearsal, changes
@@ -180,6 +182,16 @@ BLOCKED = {
     "drop function g(); create function g() returns int language sql as 'select 2'": {("privilege-widened", "public.g()")},
     "alter sequence child_id_seq restart": {("sequence-behind-max", "public.child_id_seq")},
     "insert into child (id) values (1000)": {("sequence-behind-max", "public.child_id_seq")},
+    "drop table parts": {("table-removed", "public.parts")},
+    "alter table parts drop column id": {("column-removed", "public.parts.id")},
+    "alter table parts rename column id to key": {("column-renamed", "public.parts.id")},
+    "drop sequence numbers": {("table-removed", "public.numbers")},
+    "drop extension citext": {("function-removed", "citext")},
+    "alter type place drop attribute zip": {("column-removed", "public.place.zip")},
+    "alter type place rename attribute zip to code": {("column-renamed", "public.place.zip")},
+    "call moves()": {("column-renamed", "attic.old.id")},
+    "create table other (id int primary key); insert into other select id + 1 from attic.old; drop table attic.old; "
+    "alter table other rename to old; alter table old set schema attic": {("table-removed", "attic.old")},
     "delete from t where id < 5": {("rows-changed-unexpectedly", "public.child")},
     "truncate t cascade": {("rows-changed-unexpectedly", "public.child")},
 }  # fmt: skip
@@ -192,6 +204,13 @@ WARNED = {
     "alter table t drop constraint bp": {("constraint-removed", "public.t.bp")},
     "alter table t alter u drop not null": {("constraint-removed", "public.t.u")},
     "alter table child add constraint k check (id > 0) not valid": {("constraint-not-valid-left", "public.child.k")},
+    "alter table keyed drop constraint keyed_pkey, add primary key (id, v)": {
+        ("constraint-removed", "public.keyed.keyed_pkey"),
+        ("index-rebuilt", "public.keyed_pkey"),
+        ("scanned-under-lock", "public.keyed"),
+    },
+    "drop index concurrently keyed_v": {("constraint-removed", "public.keyed_v")},
+    "drop index concurrently keyed_v; create unique index concurrently keyed_v on keyed (v) where id > 5": {("constraint-removed", "public.keyed_v")},
     "create index k on t (b)": {("index-not-concurrent", "public.k"), ("scanned-under-lock", "public.t")},
     "drop index t_a": {("index-not-concurrent", "public.t_a")},
     "delete from child": {("many-rows-written", "public.child")},
@@ -226,6 +245,9 @@ WARNED = {
         ("scanned-under-lock", "public.t"),
     },
     "reindex index t_a": {("index-rebuilt", "public.t_a"), ("scanned-under-lock", "public.t")},
+    "drop function g(); create function g() returns text language sql as 'select ''x'''; revoke execute on function g() from public": {
+        ("function-removed", "public.g()"),
+    },
     "update p set v = 'y' where id < 4": {("rows-changed-unexpectedly", "public.audit")},
     "select setval('child_id_seq', 1500000000)": {("int4-key-headroom", "public.child.id")},
 }  # fmt: skip
@@ -243,6 +265,8 @@ HARMLESS = [
     "alter table child add constraint k foreign key (id) references t not valid; commit; alter table child validate constraint k",
     "create index concurrently k on t (b)",
     "drop index concurrently t_a",
+    "create unique index concurrently keyed_v2 on keyed (v desc); drop index concurrently keyed_v; alter index keyed_v2 rename to keyed_v",
+    "alter table keyed add unique using index keyed_v",
     "reindex index concurrently t_a",
     "create table n (id serial primary key, x int not null); insert into n (x) select 1 from generate_series(1, 20) i; "
     "alter table n alter x type bigint; create index on n (x); alter table n drop column x; drop table n",
@@ -253,6 +277,8 @@ HARMLESS = [
     "create function h(x int) returns int language sql as 'select x'",
     "update t set c = 'y' where id = 1",
     "insert into p values (1000, 'x')",
+    "create table other (id int primary key); insert into other select id from attic.old; drop table attic.old; "
+    "alter table other rename to old; alter table old set schema attic",
     "update v set a = a + 1 where id = 1; update v set a = a + 1 where id = 2; insert into v values (1000, 1); delete from v where id = 1000",
     "create view w as select * from t; drop view w",
     "comment on table t is 'x'",
@@ -321,6 +347,51 @@ def test_a_lock_that_is_held_long_blocks_and_says_since_when(judged, postgres17)
     assert "ACCESS EXCLUSIVE about 0." in blocks.message
     assert "100 rows" in blocks.message
     assert ("lock-held-across-statements", "public.p") in found(findings, "warn")
+
+
+# Others touch the same objects before and after the statement that is to be named.
+PLACES = {
+    ("privilege-widened", "public.p"): (
+        "grant insert on p to public",
+        "alter table p alter v set default 'x'",
+    ),
+    ("int4-key-headroom", "public.child.id"): (
+        "select setval('child_id_seq', 1500000000)",
+        "update t set u = id + 1 where id < 3",
+    ),
+    ("serial-sequence-still-int", "public.child_id_seq"): (
+        "alter table child alter id type bigint",
+        "alter table child add z int",
+    ),
+    ("sequence-behind-max", "public.child_id_seq"): (
+        "insert into child (id) values (1000)",
+        "update child set who = 'y' where id = 1",
+    ),
+    ("routine-broken", "public.f()"): ("alter table t rename column a to aa", "alter table t add z int"),
+    ("rls-enabled-without-policy", "public.t"): (
+        "alter table t enable row level security",
+        "alter table t add z int",
+    ),
+}
+
+
+@pytest.mark.parametrize("finding", PLACES, ids=lambda finding: finding[0])
+def test_the_statement_that_makes_it_so_is_named_and_not_another_that_touches_the_same(
+    judged, postgres17, finding
+):
+    of, other = PLACES[finding]
+    findings = judged(postgres17, "alter table child add y int; alter table p add y int", of, other)
+    (one,) = (f for f in findings if (f.rule, f.object) == finding)
+    assert one.place == "m1.sql:1"
+    assert one.message.endswith(f": {of}")
+
+
+def test_a_removed_column_says_how_many_values_go_with_it(judged, postgres17):
+    findings = judged(
+        postgres17, "update t set c = null where id < 4; alter table t drop constraint ab, drop column c"
+    )
+    (one,) = (f for f in findings if f.rule == "column-removed")
+    assert one.message.startswith("column public.t.c (text) is removed, with its 100 values: ")
 
 
 def test_many_written_rows_are_told(judged, postgres17):

@@ -116,6 +116,10 @@ def test_a_side_that_cannot_be_reached_is_not_comparable_and_10(compared):
     assert reason["code"] == "not-comparable"
     assert "cannot connect to local" in reason["message"]
     assert "geheim" not in result.output
+    found = result.json("schema-comparison.json")
+    ((kind, sides, why),) = (item.values() for item in found["notCompared"])
+    assert (kind, sides, found["changes"]) == ("comparison", "dev,local", []), "no changes, and yet not equal"
+    assert "cannot connect to local" in why
 
 
 def test_a_read_only_environment_is_compared_but_never_deployed_to(compared):
@@ -139,7 +143,11 @@ def test_databases_of_two_server_versions_are_equal(make_project, postgres15, po
 
 
 def test_what_the_settings_ignore_is_no_difference(compared):
-    compared.sql("alter table users alter column name set not null; create view v as select 1 as one")
+    execute(compared.first, "create view v as select 1 as one")
+    compared.sql(
+        "alter table users alter column name set not null; create view v as select 1 as one; create view w as select 2"
+    )
+    compared.sql("comment on column v.one is 'goes with its view'")
     settings = "environments: {dev: {}, local: {}}\ncompare: {ignore: [{kind: view, object: 'public.*'}, {kind: column, property: %s, object: public.users.name}]}\n"
     compared.write("dbdeploy.yaml", settings % "default")
     different = compare(compared, "--dbdeploy-compare=dev,local")
@@ -482,6 +490,52 @@ def test_a_comparison_whose_own_process_ends_leaves_nothing(compared, postgres17
         proxy.close()
     connections = "select count(*) from pg_stat_activity where datname = %s"
     until(lambda: fetch(postgres17.url, connections, compared.other.dbname) == [(0,)])
+
+
+@pytest.fixture
+def small_disk():
+    """Makes a disk of so many megabytes, that servers may use."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount a disk")
+    with contextlib.ExitStack() as stack:
+
+        def make(megabytes):
+            folder = stack.enter_context(enterable_folder())
+            mounted = subprocess.run(
+                ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=1777", "tmpfs", folder], check=False
+            )
+            if mounted.returncode:
+                pytest.skip("no disk may be mounted here")
+            stack.callback(subprocess.run, ["umount", "-l", folder], check=True)
+            return folder
+
+        yield make
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("megabytes", "transport", "ended"),
+    [
+        (20, "hub", (10, "aborted")),  # not enough for the hub's server
+        (20, "auto", (0, "equal")),
+        (64, "auto", (10, "aborted")),  # enough for that, and not for what is read through it
+    ],
+)
+def test_a_hub_whose_disk_is_full_is_a_clear_error_or_no_hub_and_leaves_nothing(
+    compared, small_disk, megabytes, transport, ended
+):
+    folder = small_disk(megabytes)
+    for url in (compared.first, compared.other):
+        execute(
+            url, "do $$ begin execute format('comment on table users is %L', repeat('x', 60000000)); end $$"
+        )
+    compared.write("dbdeploy.yaml", f"compare: {{transport: {transport}}}\n")
+    urls = {"DEV_POSTGRES_URL": compared.first.reveal(), "LOCAL_POSTGRES_URL": compared.other.reveal()}
+    result = compared.run("--dbdeploy-compare=dev,local", **urls, TMPDIR=str(folder))
+    assert result.ended == ended
+    told = [r["message"] for r in result.report["decision"]["reasons"]] + result.report["notes"]
+    assert any("No space left on device" in text for text in told)
+    until(lambda: not list(folder.iterdir()))
 
 
 # -- a standby ---------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ import signal
 import pytest
 
 from tests.deploy.test_compare import TABLES, compare, compared, owned
-from tests.servers import fetch
+from tests.servers import execute, fetch
 
 __all__ = ["compared"]  # a fixture
 
@@ -41,7 +41,7 @@ def test_each_other_database_is_held_against_the_first(compared, postgres17):
     settings(compared)
     third, local = owned(postgres17, "one_owner"), compared.other
     compared.url = third
-    compared.sql(TABLES + "delete from users where id = 1")
+    compared.sql(TABLES + "delete from users where id = 1; create table extra (i int)")
     compared.url = local
     found = compared.run(
         "--dbdeploy-compare=dev,local,third",
@@ -53,6 +53,12 @@ def test_each_other_database_is_held_against_the_first(compared, postgres17):
     message = found.gate(ROWS)["message"]
     assert "public.users: 2 rows in dev, 1 in third" in message
     assert "local" not in message
+    (extra,) = (
+        line
+        for line in found.gate(ROWS.replace("users", "extra"))["message"].splitlines()
+        if "public.extra" in line
+    )
+    assert extra == "public.extra: is only in third", "dev and local are told apart in nothing"
 
 
 def test_orphans_on_either_side_and_references_of_the_settings_are_failed_gates(compared):
@@ -78,13 +84,18 @@ def test_orphans_on_either_side_and_references_of_the_settings_are_failed_gates(
 
 
 def test_a_table_that_the_settings_ignore_is_not_compared_and_says_so(compared):
-    settings(compared, "{rows: checksum, ignore: [{kind: table, object: public.users}]}")
-    compared.sql("delete from users")
+    settings(
+        compared, "{rows: checksum, ignore: [{kind: table, object: public.users}, {kind: materialized view}]}"
+    )
+    for url in (compared.first, compared.other):
+        execute(url, "create materialized view seen as select * from users")
+    compared.sql("delete from users; refresh materialized view seen")
     found = compare(compared, "--dbdeploy-compare=dev,local")
     assert found.ended == (0, "equal")
-    gate = found.gate(ROWS)
-    assert gate["outcome"] == "not_applicable"
-    assert "compare.ignore" in gate["message"]
+    for gate in (found.gate(ROWS), found.gate(ROWS.replace("users", "seen"))):
+        assert gate["outcome"] == "not_applicable"
+        assert "compare.ignore" in gate["message"]
+    assert not [note for note in found.report["notes"] if "nothing matches" in note]
 
 
 def test_a_column_that_the_settings_ignore_is_left_out_of_the_rows(compared):

@@ -143,6 +143,16 @@ def test_grant_options_public_and_foreign_grantors_are_told_apart():
     assert found == ["PUBLIC: SELECT", "bob: SELECT (grantable) by eve", "bob: UPDATE by eve"]
 
 
+def test_a_role_called_public_is_not_everybody():
+    assert grants(["=r/app", "PUBLIC=w/app"], "rw", "app") == ['"PUBLIC": UPDATE', "PUBLIC: SELECT"]
+
+
+def test_an_owner_whose_name_is_quoted_is_no_foreign_grantor_and_versions_may_quote_as_they_like():
+    printed = ['"Odd ""Role.x"=r/"Odd ""Role.x"', '"Odd ""Role.x"=a/bob']
+    assert grants(printed, "ra", 'Odd "Role.x') == ['"Odd ""Role.x": INSERT by bob', '"Odd ""Role.x": SELECT']
+    assert grants(["café=r/café"], "ra", "café") == grants(['"café"=r/"café"'], "ra", "café")
+
+
 def test_everything_revoked_is_not_the_default():
     assert privileges([], ["=X/app", "app=X/app"], "app") == ["nobody"]
 

@@ -54,6 +54,16 @@ def test_a_column_of_a_table_that_one_database_lacks_is_shown_where_it_differs()
     }
 
 
+def test_rows_are_in_the_order_of_kinds_and_names_whichever_database_has_them():
+    sides = [snapshot(b="x"), snapshot(b="y"), snapshot(a="x", b="x")]
+    sides[1].objects["view"] = {"v": {}}
+    assert [(row.kind, row.object) for row in matrix(sides, changes(sides))] == [
+        ("table", "a"),
+        ("table", "b"),
+        ("view", "v"),
+    ]
+
+
 def test_a_terminal_of_80_columns_holds_long_names_and_many_databases():
     names = [f"database-{number}.example.org:5432/shop" for number in range(12)]
     sides = [snapshot(**{f"s.{'t' * 60}{n % 2}": "x" for n in range(i % 3)}) for i in range(12)]

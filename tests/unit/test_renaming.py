@@ -9,7 +9,7 @@ import pytest
 
 from pytest_dbdeploy.compare.describe import changed_lines, describe
 from pytest_dbdeploy.compare.diff import diff, differences
-from pytest_dbdeploy.compare.ignore import Ignored, without_ignored
+from pytest_dbdeploy.compare.ignore import Ignored, Wholes, without_ignored
 from pytest_dbdeploy.compare.snapshot import Snapshot
 from pytest_dbdeploy.model import ChangeType, NotCompared
 
@@ -74,7 +74,7 @@ def test_an_object_that_has_only_another_name_is_one_change_of_its_name(kind, ob
     (change,) = diff(snapshot(ORDERS), snapshot(renamed(old, new)))
     text = describe(change, before="a", after="b")
     assert text == f"{kind} {object_} has another name:\n  name: a {old}, b {new}"
-    assert without_ignored([change], [Ignored(None, "name", None)]) == ()
+    assert without_ignored([change], [Ignored(None, "name", None)], Wholes()) == ()
 
 
 def test_another_definition_makes_it_another_object():
@@ -138,8 +138,42 @@ def test_one_word_ignores_all_properties_of_its_sort(ignored, properties):
         "type",
     )
     before, after = ({"table": {"t": dict.fromkeys(every, side)}} for side in "ab")
-    (left,) = without_ignored(diff(snapshot(before), snapshot(after)), [Ignored(None, ignored, None)])
+    (left,) = without_ignored(
+        diff(snapshot(before), snapshot(after)), [Ignored(None, ignored, None)], Wholes()
+    )
     assert set(every) - set(left.before) == properties
+
+
+PARTS = {
+    "table": {"s.t": {}, "s.u": {}},
+    "view": {"s.v": {}},
+    "materialized view": {"s.m": {}},
+    "column": {"s.t.a": {}, "s.u.a": {}},
+    "view column": {"s.v.a": {}, "s.m.a": {}},
+    "constraint": {"s.t.k": {}},
+    "index": {"s.t_a_idx": {"table": "s.t"}, "s.m_a_idx": {"table": "s.m"}},
+    "trigger": {"s.v.g": {}},
+}
+
+
+@pytest.mark.parametrize(
+    ("rule", "left"),
+    [
+        (Ignored("view", None, None), {"s.t", "s.u", "s.m", "s.t.a", "s.u.a", "s.m.a", "s.t.k", "s.t_a_idx", "s.m_a_idx"}),
+        (Ignored("table", None, "s.t"), {"s.u", "s.v", "s.m", "s.u.a", "s.v.a", "s.m.a", "s.m_a_idx", "s.v.g"}),
+        (Ignored("*view", None, None), {"s.t", "s.u", "s.t.a", "s.u.a", "s.t.k", "s.t_a_idx"}),
+        (Ignored("view", "comment", None), {name for names in PARTS.values() for name in names} - {"s.v"}),
+    ],
+)  # fmt: skip
+def test_what_is_ignored_as_a_whole_is_with_all_that_belongs_to_it(rule, left):
+    before, after = (
+        snapshot(
+            {kind: {n: {**p, "comment": side} for n, p in names.items()} for kind, names in PARTS.items()}
+        )
+        for side in "ab"
+    )
+    found = without_ignored(diff(before, after), [rule], Wholes(before, after))
+    assert {change.object for change in found} == left
 
 
 def test_long_definitions_are_told_line_by_line():

@@ -108,6 +108,15 @@ def test_a_removed_column_is_found_with_its_place_and_what_to_do():
     assert "drizzle/0007_tidy.sql" in finding.hint
 
 
+@pytest.mark.parametrize(
+    ("values", "text"), [(0, "no value in any row"), (1, "its one value"), (2_000, "its 2,000 values")]
+)
+def test_a_removed_column_says_how_many_values_are_lost(values, text):
+    facts = Facts(values_lost={"public.users.legacy": values})
+    (finding,) = evaluate("column-removed", [COLUMN], facts=facts)
+    assert finding.message == f"column public.users.legacy (text) is removed, with {text}"
+
+
 def test_a_removed_table_is_found_even_when_nobody_knows_which_statement_it_was():
     (finding,) = evaluate("table-removed", [TABLE])
     assert (finding.message, finding.place) == (

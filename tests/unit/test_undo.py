@@ -11,6 +11,7 @@ from pytest_dbdeploy.model import StatementEvidence, StatementRef, Unit
 from pytest_dbdeploy.undo.altering import CannotUndo
 from pytest_dbdeploy.undo.asides import asides
 from pytest_dbdeploy.undo.derive import derive
+from pytest_dbdeploy.undo.granting import of_column
 from pytest_dbdeploy.undo.keeping import with_cost
 from pytest_dbdeploy.undo.model import Aside, Keep, Touched, Undo, not_undone
 from pytest_dbdeploy.undo.renaming import renames
@@ -230,3 +231,12 @@ def test_what_keeping_rows_takes_is_part_of_the_evidence_of_the_locks_that_are_h
     found = with_cost(evidence, units, {refs[1]: 0.5})
     assert [one.held_seconds for one in found] == [1.5, 1.5, 1.0, 1.0]
     assert [one.kept_aside_seconds for one in found] == [0.0, 0.5, 0.0, 0.0]
+
+
+def test_what_others_granted_on_a_column_stays_when_something_else_is_given_back():
+    others = "bob: SELECT by eve"
+    assert of_column("public.users", "name", ["eve: SELECT (grantable)", others], [others]) == [
+        'GRANT SELECT (name) ON public.users TO "eve" WITH GRANT OPTION'
+    ]
+    with pytest.raises(CannotUndo):
+        of_column("public.users", "name", [others], [])

@@ -1,7 +1,7 @@
 -- columns of tables and of views: kind, the relation's name with a dot ("within"), then a list for the names of its columns, in
 -- their order, and one for each property. What few columns have stands in "more", which is made for these alone.
 with relations as materialized (
-    select c.oid, c.relname, c.relispartition,
+    select c.oid, c.relname, c.relispartition, c.relpersistence, c.relowner,
            quote_ident(n.nspname) || '.' || quote_ident(c.relname) || '.' as prefix,
            case when c.relkind in ('v', 'm') then 'view column' else 'column' end as kind
     from pg_class c
@@ -47,6 +47,7 @@ from (
                           case when not (c.relispartition and current_setting('server_version_num')::int4 >= 170000)
                                then case a.attidentity when 'a' then 'always' when 'd' then 'by default' end end as identity,
                           ids.options as identity_options,
+                          ids.persistence as identity_persistence,
                           ids.name as identity_sequence,
                           ids.comment as identity_comment,
                           ids.acl as identity_acl,
@@ -62,6 +63,7 @@ from (
                                then array(select o from unnest(a.attfdwoptions) as o order by o) end as server_options,
                           case when not a.attislocal then true end as inherited,
                           a.attacl::text[] as acl,
+                          case when a.attacl is not null or ids.acl is not null then pg_get_userbyid(c.relowner) end as owner_role,
                           d.description as comment
                    from (values (0)) as once
                    left join pg_collation co on co.oid = a.attcollation
@@ -71,6 +73,7 @@ from (
                               concat(case when s.seqtypid <> a.atttypid then 'as ' || format_type(s.seqtypid, null) || ' ' end,
                                      'start ', s.seqstart, ' increment ', s.seqincrement, ' min ', s.seqmin, ' max ', s.seqmax,
                                      ' cache ', s.seqcache, case when s.seqcycle then ' cycle' end) as options,
+                              case when sc.relpersistence <> c.relpersistence then case sc.relpersistence when 'u' then 'unlogged' else 'logged' end end as persistence,
                               sc.relacl::text[] as acl,
                               case when sc.relacl is not null then acldefault('s', sc.relowner)::text[] end as acl_default,
                               sd.description as comment

@@ -19,7 +19,8 @@ select 'constraint' as kind,
            where g.tgconstraint = k.oid and g.tgisinternal and g.tgenabled <> 'O' order by 1
        ) end as enforcing_triggers,
        xd.description as index_comment,
-       d.description as comment
+       -- no dump has the comment of a check that is a parent's alone
+       case when k.conislocal or k.contype <> 'c' then d.description end as comment
 from pg_constraint k
 join pg_class c on c.oid = k.conrelid
 join pg_namespace n on n.oid = c.relnamespace

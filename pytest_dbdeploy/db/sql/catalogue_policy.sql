@@ -5,7 +5,7 @@ select 'policy' as kind,
                      when 'd' then 'delete' else 'all' end as command,
        case when p.polpermissive then 'permissive' else 'restrictive' end as type,
        array(
-           select case when r = 0 then 'PUBLIC' else pg_get_userbyid(r)::text end
+           select case when r = 0 then 'PUBLIC' else quote_ident(pg_get_userbyid(r)) end
            from unnest(p.polroles) as r order by 1
        ) as roles,
        pg_get_expr(p.polqual, p.polrelid) as "using",

@@ -15,8 +15,10 @@ select extract(epoch from pg_catalog.clock_timestamp() - pg_catalog.statement_ti
            ), ',')
            from pg_catalog.pg_lock_status()
            where pid = pg_catalog.pg_backend_pid() and locktype = 'relation' and granted and relation >= 16384 and mode <> 'SIReadLock'
-             and (relation <= {last} or pg_catalog.pg_stat_get_xact_tuples_inserted(relation) > 0
-                  or pg_catalog.pg_stat_get_xact_tuples_updated(relation) > 0
-                  or pg_catalog.pg_stat_get_xact_tuples_deleted(relation) > 0)
+             and (relation <= {last} or (
+                 mode = 'RowExclusiveLock'
+                 and (pg_catalog.pg_stat_get_xact_tuples_inserted(relation) > 0 or pg_catalog.pg_stat_get_xact_tuples_updated(relation) > 0
+                      or pg_catalog.pg_stat_get_xact_tuples_deleted(relation) > 0)
+             ))
        ),
        extract(epoch from pg_catalog.clock_timestamp() - pg_catalog.statement_timestamp())::pg_catalog.float8

@@ -501,3 +501,123 @@ ALTER DEFAULT PRIVILEGES IN SCHEMA :s GRANT EXECUTE ON FUNCTIONS TO reader;
 CREATE TABLE "Odd.Name" ("A ""b""" int);
 -- change
 ALTER TABLE "Odd.Name" ALTER "A ""b""" SET NOT NULL;
+-- case overloads-comment-on-one: function f(integer)
+CREATE FUNCTION f(int) RETURNS int LANGUAGE sql AS 'select 1'; CREATE FUNCTION f(text) RETURNS int LANGUAGE sql AS 'select 1'; COMMENT ON FUNCTION f(int) IS 'x';
+-- instead
+CREATE FUNCTION f(int) RETURNS int LANGUAGE sql AS 'select 1'; CREATE FUNCTION f(text) RETURNS int LANGUAGE sql AS 'select 1'; COMMENT ON FUNCTION f(text) IS 'x';
+-- case overloads-grant-on-one: function f(integer)
+CREATE FUNCTION f(int) RETURNS int LANGUAGE sql AS 'select 1'; CREATE FUNCTION f(text) RETURNS int LANGUAGE sql AS 'select 1'; REVOKE EXECUTE ON FUNCTION f(int) FROM PUBLIC;
+-- instead
+CREATE FUNCTION f(int) RETURNS int LANGUAGE sql AS 'select 1'; CREATE FUNCTION f(text) RETURNS int LANGUAGE sql AS 'select 1'; REVOKE EXECUTE ON FUNCTION f(text) FROM PUBLIC;
+-- case char-or-char: function f("char")
+CREATE FUNCTION f("char") RETURNS int LANGUAGE sql AS 'select 1';
+-- instead
+CREATE FUNCTION f(char) RETURNS int LANGUAGE sql AS 'select 1';
+-- case constraint-trigger-deferrable: trigger t.g
+CREATE TABLE t (a int); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'begin return new; end'; CREATE CONSTRAINT TRIGGER g AFTER INSERT ON t DEFERRABLE FOR EACH ROW EXECUTE FUNCTION f();
+-- instead
+CREATE TABLE t (a int); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'begin return new; end'; CREATE CONSTRAINT TRIGGER g AFTER INSERT ON t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION f();
+-- case constraint-trigger-from: trigger t.g
+CREATE TABLE t (a int); CREATE TABLE u (a int); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'begin return new; end'; CREATE CONSTRAINT TRIGGER g AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION f();
+-- instead
+CREATE TABLE t (a int); CREATE TABLE u (a int); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'begin return new; end'; CREATE CONSTRAINT TRIGGER g AFTER INSERT ON t FROM u FOR EACH ROW EXECUTE FUNCTION f();
+-- case trigger-args-quoting: trigger t.g
+CREATE TABLE t (a int); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'begin return new; end'; CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f('a''b', '\', '%s');
+-- instead
+CREATE TABLE t (a int); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'begin return new; end'; CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f('a''b', '\', '%%s');
+-- case trigger-of-columns: trigger t.g
+CREATE TABLE t ("a b" int, c int); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'begin return new; end'; CREATE TRIGGER g BEFORE UPDATE OF "a b" ON t FOR EACH ROW EXECUTE FUNCTION f();
+-- instead
+CREATE TABLE t ("a b" int, c int); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'begin return new; end'; CREATE TRIGGER g BEFORE UPDATE OF c ON t FOR EACH ROW EXECUTE FUNCTION f();
+-- case trigger-when-quoted: trigger t.g
+CREATE TABLE t (a int); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'begin return new; end'; CREATE TRIGGER g BEFORE UPDATE ON t FOR EACH ROW WHEN (old.a IS DISTINCT FROM new.a) EXECUTE FUNCTION f();
+-- instead
+CREATE TABLE t (a int); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'begin return new; end'; CREATE TRIGGER g BEFORE UPDATE ON t FOR EACH ROW WHEN (old.* IS DISTINCT FROM new.*) EXECUTE FUNCTION f();
+-- case function-config-order: function f()
+CREATE FUNCTION f() RETURNS int LANGUAGE sql SET work_mem = '1MB' SET enable_seqscan = off AS 'select 1';
+-- instead
+CREATE FUNCTION f() RETURNS int LANGUAGE sql SET work_mem = '2MB' SET enable_seqscan = off AS 'select 1';
+-- case function-body-whitespace: function f()
+CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'select 1';
+-- instead
+CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'select 1 ';
+-- case function-polymorphic: function f(anycompatible)
+CREATE FUNCTION f(anyelement) RETURNS anyelement LANGUAGE sql AS 'select $1';
+-- instead
+CREATE FUNCTION f(anycompatible) RETURNS anycompatible LANGUAGE sql AS 'select $1';
+-- case function-out-only: function f()
+CREATE FUNCTION f(OUT a int, OUT b text) LANGUAGE sql AS 'select 1, ''x''';
+-- instead
+CREATE FUNCTION f(OUT a int, OUT c text) LANGUAGE sql AS 'select 1, ''x''';
+-- case function-table-arg: function f(t)
+CREATE TABLE t (a int); CREATE FUNCTION f(t) RETURNS int LANGUAGE sql AS 'select $1.a';
+-- instead
+CREATE TABLE t (a int); CREATE FUNCTION f(t[]) RETURNS int LANGUAGE sql AS 'select $1[1].a';
+-- case function-dollar-body: function f()
+CREATE FUNCTION f() RETURNS text LANGUAGE sql AS $x$select '$function$ $1 %s'$x$;
+-- instead
+CREATE FUNCTION f() RETURNS text LANGUAGE sql AS $x$select '$function$ $2 %s'$x$;
+-- case function-default-quoted: function f(text)
+CREATE FUNCTION f(a text DEFAULT 'x, y') RETURNS text LANGUAGE sql AS 'select $1';
+-- instead
+CREATE FUNCTION f(a text DEFAULT 'x,y') RETURNS text LANGUAGE sql AS 'select $1';
+-- case procedure-vs-out: procedure p()
+CREATE PROCEDURE p(OUT a int) LANGUAGE plpgsql AS 'begin a := 1; end';
+-- instead
+CREATE PROCEDURE p(OUT a text) LANGUAGE plpgsql AS 'begin a := 1; end';
+-- case aggregate-arg-name: aggregate a(integer)
+CREATE AGGREGATE a(x int) (sfunc = int4pl, stype = int);
+-- instead
+CREATE AGGREGATE a(y int) (sfunc = int4pl, stype = int);
+-- case aggregate-sortop: aggregate a(integer)
+CREATE AGGREGATE a(int) (sfunc = int4larger, stype = int, sortop = >);
+-- instead
+CREATE AGGREGATE a(int) (sfunc = int4larger, stype = int);
+-- case aggregate-sspace: aggregate a(integer)
+CREATE AGGREGATE a(int) (sfunc = int4larger, stype = int, sspace = 100);
+-- instead
+CREATE AGGREGATE a(int) (sfunc = int4larger, stype = int);
+-- case aggregate-finalmodify: aggregate a(integer)
+CREATE AGGREGATE a(int) (sfunc = int4larger, stype = int, finalfunc = int4abs, finalfunc_modify = read_write);
+-- instead
+CREATE AGGREGATE a(int) (sfunc = int4larger, stype = int, finalfunc = int4abs);
+-- case aggregate-star: aggregate a()
+CREATE AGGREGATE a(*) (sfunc = int8inc, stype = int8, initcond = '0');
+-- instead
+CREATE AGGREGATE a(*) (sfunc = int8inc, stype = int8, initcond = '1');
+-- case domain-of-domain: type e
+CREATE DOMAIN d AS int CHECK (VALUE > 0); CREATE DOMAIN e AS d;
+-- instead
+CREATE DOMAIN d AS int CHECK (VALUE > 0); CREATE DOMAIN e AS int;
+-- case domain-typmod: type d
+CREATE DOMAIN d AS numeric(5,2);
+-- instead
+CREATE DOMAIN d AS numeric(6,2);
+-- case domain-array-default: type d
+CREATE DOMAIN d AS int[] DEFAULT '{1}';
+-- instead
+CREATE DOMAIN d AS int[] DEFAULT '{2}';
+-- case domain-two-checks-swapped-names: type d
+CREATE DOMAIN d AS int CONSTRAINT a CHECK (VALUE > 0) CONSTRAINT b CHECK (VALUE < 9);
+-- instead
+CREATE DOMAIN d AS int CONSTRAINT b CHECK (VALUE > 0) CONSTRAINT a CHECK (VALUE < 9);
+-- case composite-attribute-quoted: type r
+CREATE TYPE r AS ("a b" int, "select" text);
+-- instead
+CREATE TYPE r AS ("a b" int, "select" varchar);
+-- case range-subtype-opclass: type r
+CREATE TYPE r AS RANGE (subtype = text, collation = "C");
+-- instead
+CREATE TYPE r AS RANGE (subtype = text, subtype_opclass = text_pattern_ops, collation = "C");
+-- case sql-body-quoted: function f()
+CREATE TABLE "T.t" ("a b" int); CREATE FUNCTION f() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT "a b" FROM "T.t"; END;
+-- instead
+CREATE TABLE "T.t" ("a b" int); CREATE FUNCTION f() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT max("a b") FROM "T.t"; END;
+-- case enum-empty: type e
+CREATE TYPE e AS ENUM ();
+-- instead
+CREATE TYPE e AS ENUM ('');
+-- case composite-empty: type c
+CREATE TYPE c AS ();
+-- instead
+CREATE TYPE c AS (a int);

@@ -764,3 +764,321 @@ ALTER STATISTICS s OWNER TO writer;
 CREATE TABLE t (a int);
 -- change
 GRANT SELECT (ctid) ON t TO reader;
+-- case column-identity-sequence-logged: column t.a
+CREATE UNLOGGED TABLE t (a int GENERATED ALWAYS AS IDENTITY);
+-- change
+ALTER SEQUENCE t_a_seq SET LOGGED;
+-- case column-grant-by-another: column t.a
+GRANT USAGE ON SCHEMA :s TO reader;
+CREATE TABLE t (a int); GRANT SELECT (a) ON t TO reader WITH GRANT OPTION; GRANT SELECT (a) ON t TO writer;
+-- change
+REVOKE SELECT (a) ON t FROM writer; SET ROLE reader; GRANT SELECT (a) ON t TO writer; RESET ROLE;
+-- case column-identity-sequence-grant-by-another: column t.a
+GRANT USAGE ON SCHEMA :s TO reader;
+CREATE TABLE t (a int GENERATED ALWAYS AS IDENTITY); GRANT USAGE ON SEQUENCE t_a_seq TO reader WITH GRANT OPTION; GRANT USAGE ON SEQUENCE t_a_seq TO writer;
+-- change
+REVOKE USAGE ON SEQUENCE t_a_seq FROM writer; SET ROLE reader; GRANT USAGE ON SEQUENCE t_a_seq TO writer; RESET ROLE;
+-- case table-grant-to-a-role-called-public: table t
+CREATE TABLE t (a int); GRANT SELECT ON t TO PUBLIC;
+-- instead
+CREATE TABLE t (a int); GRANT SELECT ON t TO "PUBLIC";
+-- case column-grant-to-a-role-called-public: column t.a
+CREATE TABLE t (a int); GRANT SELECT (a) ON t TO PUBLIC;
+-- instead
+CREATE TABLE t (a int); GRANT SELECT (a) ON t TO "PUBLIC";
+-- case inherit-default-override: column c.a
+CREATE TABLE p (a int DEFAULT 1); CREATE TABLE c () INHERITS (p);
+-- change
+ALTER TABLE c ALTER a SET DEFAULT 2;
+-- case inherit-default-dropped: column c.a
+CREATE TABLE p (a int DEFAULT 1); CREATE TABLE c () INHERITS (p);
+-- change
+ALTER TABLE c ALTER a DROP DEFAULT;
+-- case inherit-not-null-local: column c.a
+CREATE TABLE p (a int); CREATE TABLE c () INHERITS (p);
+-- change
+ALTER TABLE c ALTER a SET NOT NULL;
+-- case inherit-column-local: column c.a
+CREATE TABLE p (a int); CREATE TABLE c () INHERITS (p);
+-- instead
+CREATE TABLE p (a int); CREATE TABLE c (a int) INHERITS (p);
+-- case inherit-check-local: constraint c.k
+CREATE TABLE p (a int CONSTRAINT k CHECK (a > 0)); CREATE TABLE c () INHERITS (p);
+-- instead
+CREATE TABLE p (a int CONSTRAINT k CHECK (a > 0)); CREATE TABLE c (CONSTRAINT k CHECK (a > 0)) INHERITS (p);
+-- case inherit-check-only-child: constraint c.k
+CREATE TABLE p (a int); CREATE TABLE c () INHERITS (p); ALTER TABLE p ADD CONSTRAINT k CHECK (a > 0);
+-- instead
+CREATE TABLE p (a int); CREATE TABLE c () INHERITS (p); ALTER TABLE c ADD CONSTRAINT k CHECK (a > 0);
+-- case inherit-no-longer: table c
+CREATE TABLE p (a int); CREATE TABLE c (b int) INHERITS (p);
+-- change
+ALTER TABLE c NO INHERIT p;
+-- case inherit-column-comment: column c.a
+CREATE TABLE p (a text); CREATE TABLE c () INHERITS (p);
+-- change
+COMMENT ON COLUMN c.a IS 'x';
+-- case inherit-column-grant: column c.a
+CREATE TABLE p (a text); CREATE TABLE c () INHERITS (p);
+-- change
+GRANT SELECT (a) ON c TO reader;
+-- case typed-table-option: column t.a
+CREATE TYPE ty AS (a int, b text); CREATE TABLE t OF ty;
+-- instead
+CREATE TYPE ty AS (a int, b text); CREATE TABLE t OF ty (a WITH OPTIONS DEFAULT 4 NOT NULL);
+-- case typed-table-pk: column t.a
+CREATE TYPE ty AS (a int, b text); CREATE TABLE t OF ty;
+-- instead
+CREATE TYPE ty AS (a int, b text); CREATE TABLE t OF ty (PRIMARY KEY (a));
+-- case no-columns: column t.a
+CREATE TABLE t ();
+-- instead
+CREATE TABLE t (a int);
+-- case sub-partition-bound: table t1a
+CREATE TABLE t (a int, b int) PARTITION BY RANGE (a); CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (1) TO (9) PARTITION BY LIST (b); CREATE TABLE t1a PARTITION OF t1 FOR VALUES IN (1, 2);
+-- instead
+CREATE TABLE t (a int, b int) PARTITION BY RANGE (a); CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (1) TO (9) PARTITION BY LIST (b); CREATE TABLE t1a PARTITION OF t1 FOR VALUES IN (1, 3);
+-- case sub-partition-index: index i
+CREATE TABLE t (a int, b int) PARTITION BY RANGE (a); CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (1) TO (9) PARTITION BY LIST (b); CREATE TABLE t1a PARTITION OF t1 FOR VALUES IN (1, 2); CREATE INDEX i ON ONLY t (a); CREATE INDEX i1 ON ONLY t1 (a); CREATE INDEX i1a ON t1a (a); ALTER INDEX i1 ATTACH PARTITION i1a;
+-- change
+ALTER INDEX i ATTACH PARTITION i1;
+-- case partition-own-check: constraint t1.t1_a_check
+CREATE TABLE t (a int) PARTITION BY LIST (a); CREATE TABLE t1 PARTITION OF t FOR VALUES IN (1);
+-- change
+ALTER TABLE t1 ADD CHECK (a < 5);
+-- case partition-own-fk: constraint t1.t1_a_fkey
+CREATE TABLE r (a int PRIMARY KEY); CREATE TABLE t (a int) PARTITION BY LIST (a); CREATE TABLE t1 PARTITION OF t FOR VALUES IN (1);
+-- change
+ALTER TABLE t1 ADD FOREIGN KEY (a) REFERENCES r;
+-- case partition-fk-on-parent: constraint t.fk
+CREATE TABLE r (a int PRIMARY KEY); CREATE TABLE t (a int) PARTITION BY LIST (a); CREATE TABLE t1 PARTITION OF t FOR VALUES IN (1); ALTER TABLE t1 ADD CONSTRAINT fk FOREIGN KEY (a) REFERENCES r;
+-- instead
+CREATE TABLE r (a int PRIMARY KEY); CREATE TABLE t (a int) PARTITION BY LIST (a); CREATE TABLE t1 PARTITION OF t FOR VALUES IN (1); ALTER TABLE t ADD CONSTRAINT fk FOREIGN KEY (a) REFERENCES r;
+-- case partition-fk-detached: table t1
+CREATE TABLE r (a int PRIMARY KEY); CREATE TABLE t (a int REFERENCES r) PARTITION BY LIST (a); CREATE TABLE t1 PARTITION OF t FOR VALUES IN (1);
+-- change
+ALTER TABLE t DETACH PARTITION t1;
+-- case partition-own-rls: table t1
+CREATE TABLE t (a int) PARTITION BY LIST (a); CREATE TABLE t1 PARTITION OF t FOR VALUES IN (1);
+-- change
+ALTER TABLE t1 ENABLE ROW LEVEL SECURITY;
+-- case partition-own-options: table t1
+CREATE TABLE t (a int) PARTITION BY LIST (a); CREATE TABLE t1 PARTITION OF t FOR VALUES IN (1);
+-- change
+ALTER TABLE t1 SET (fillfactor = 50);
+-- case partition-own-owner: table t1
+CREATE TABLE t (a int) PARTITION BY LIST (a); CREATE TABLE t1 PARTITION OF t FOR VALUES IN (1);
+-- change
+ALTER TABLE t1 OWNER TO writer;
+-- case partition-own-not-null: column t1.a
+CREATE TABLE t (a int) PARTITION BY LIST (a); CREATE TABLE t1 PARTITION OF t FOR VALUES IN (1);
+-- change
+ALTER TABLE t1 ALTER a SET NOT NULL;
+-- case partition-own-column-storage: column t1.b
+CREATE TABLE t (a int, b text) PARTITION BY LIST (a); CREATE TABLE t1 PARTITION OF t FOR VALUES IN (1);
+-- change
+ALTER TABLE t1 ALTER b SET STORAGE EXTERNAL;
+-- case partition-own-statistics-target: column t1.b
+CREATE TABLE t (a int, b text) PARTITION BY LIST (a); CREATE TABLE t1 PARTITION OF t FOR VALUES IN (1);
+-- change
+ALTER TABLE t1 ALTER b SET STATISTICS 7;
+-- case partition-own-default-dropped: column t1.a
+CREATE TABLE t (a int DEFAULT 1) PARTITION BY LIST (a); CREATE TABLE t1 PARTITION OF t FOR VALUES IN (1);
+-- change
+ALTER TABLE t1 ALTER a DROP DEFAULT;
+-- case partition-index-comment: index t1_a_idx
+CREATE TABLE t (a int) PARTITION BY LIST (a); CREATE TABLE t1 PARTITION OF t FOR VALUES IN (1); CREATE INDEX i ON t (a);
+-- change
+COMMENT ON INDEX t1_a_idx IS 'x';
+-- case partition-own-trigger: trigger t1.g
+CREATE TABLE t (a int) PARTITION BY LIST (a); CREATE TABLE t1 PARTITION OF t FOR VALUES IN (1); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'begin return new; end';
+-- change
+CREATE TRIGGER g AFTER INSERT ON t1 FOR EACH ROW EXECUTE FUNCTION f();
+-- case partition-hash-bound: table t1
+CREATE TABLE t (a int) PARTITION BY HASH (a); CREATE TABLE t1 PARTITION OF t FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+-- instead
+CREATE TABLE t (a int) PARTITION BY HASH (a); CREATE TABLE t1 PARTITION OF t FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+-- case partition-expression-key: table t
+CREATE TABLE t (a int, b text) PARTITION BY RANGE ((a + 1), lower(b));
+-- instead
+CREATE TABLE t (a int, b text) PARTITION BY RANGE ((a + 1), upper(b));
+-- case partition-parent-other: table t1
+CREATE TABLE t (a int) PARTITION BY LIST (a); CREATE TABLE u (a int) PARTITION BY LIST (a); CREATE TABLE t1 PARTITION OF t FOR VALUES IN (1);
+-- instead
+CREATE TABLE t (a int) PARTITION BY LIST (a); CREATE TABLE u (a int) PARTITION BY LIST (a); CREATE TABLE t1 PARTITION OF u FOR VALUES IN (1);
+-- case partition-null-bound: table t1
+CREATE TABLE t (a text) PARTITION BY LIST (a); CREATE TABLE t1 PARTITION OF t FOR VALUES IN (NULL, 'x');
+-- instead
+CREATE TABLE t (a text) PARTITION BY LIST (a); CREATE TABLE t1 PARTITION OF t FOR VALUES IN ('NULL', 'x');
+-- case partition-minvalue: table t1
+CREATE TABLE t (a date, b int) PARTITION BY RANGE (a, b); CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (MINVALUE, MINVALUE) TO ('2020-01-01', 5);
+-- instead
+CREATE TABLE t (a date, b int) PARTITION BY RANGE (a, b); CREATE TABLE t1 PARTITION OF t FOR VALUES FROM ('1900-01-01', MINVALUE) TO ('2020-01-01', 5);
+-- case partition-timestamptz-bound: table t1
+CREATE TABLE t (a timestamptz) PARTITION BY RANGE (a); CREATE TABLE t1 PARTITION OF t FOR VALUES FROM ('2020-01-01 00:00+00') TO ('2021-01-01 00:00+00');
+-- instead
+CREATE TABLE t (a timestamptz) PARTITION BY RANGE (a); CREATE TABLE t1 PARTITION OF t FOR VALUES FROM ('2020-01-01 00:00+01') TO ('2021-01-01 00:00+00');
+-- case partition-column-order: column t1.a
+CREATE TABLE t (a int, b int) PARTITION BY LIST (a); CREATE TABLE t1 (b int, a int); ALTER TABLE t ATTACH PARTITION t1 FOR VALUES IN (1);
+-- instead
+CREATE TABLE t (a int, b int) PARTITION BY LIST (a); CREATE TABLE t1 PARTITION OF t FOR VALUES IN (1);
+-- case constraint-fk-deferrable-altered: constraint t.t_a_fkey
+CREATE TABLE r (a int PRIMARY KEY); CREATE TABLE t (a int REFERENCES r);
+-- change
+ALTER TABLE t ALTER CONSTRAINT t_a_fkey DEFERRABLE INITIALLY DEFERRED;
+-- case constraint-fk-column-order: constraint t.f
+CREATE TABLE r (a int, b int, PRIMARY KEY (a, b)); CREATE TABLE t (a int, b int, CONSTRAINT f FOREIGN KEY (a, b) REFERENCES r (a, b));
+-- instead
+CREATE TABLE r (a int, b int, PRIMARY KEY (a, b)); CREATE TABLE t (a int, b int, CONSTRAINT f FOREIGN KEY (b, a) REFERENCES r (b, a));
+-- case constraint-fk-self: constraint t.f
+CREATE TABLE t (a int PRIMARY KEY, b int CONSTRAINT f REFERENCES t);
+-- instead
+CREATE TABLE t (a int PRIMARY KEY, b int);
+-- case constraint-fk-to-unique-index: constraint t.f
+CREATE TABLE r (a int PRIMARY KEY, b int UNIQUE); CREATE TABLE t (a int CONSTRAINT f REFERENCES r (a));
+-- instead
+CREATE TABLE r (a int PRIMARY KEY, b int UNIQUE); CREATE TABLE t (a int CONSTRAINT f REFERENCES r (b));
+-- case constraint-exclude-opclass: constraint t.t_a_excl
+CREATE TABLE t (a text, EXCLUDE USING btree (a WITH =));
+-- instead
+CREATE TABLE t (a text, EXCLUDE USING btree (a text_pattern_ops WITH =));
+-- case constraint-exclude-deferrable: constraint t.e
+CREATE TABLE t (a int, CONSTRAINT e EXCLUDE USING btree (a WITH =));
+-- instead
+CREATE TABLE t (a int, CONSTRAINT e EXCLUDE USING btree (a WITH =) DEFERRABLE);
+-- case constraint-pk-replica-identity: table t
+CREATE TABLE t (a int PRIMARY KEY, b int NOT NULL UNIQUE);
+-- change
+ALTER TABLE t REPLICA IDENTITY USING INDEX t_b_key;
+-- case constraint-swap-names: constraint t.x
+CREATE TABLE t (a int CONSTRAINT x CHECK (a > 0) CONSTRAINT y CHECK (a < 9));
+-- instead
+CREATE TABLE t (a int CONSTRAINT y CHECK (a > 0) CONSTRAINT x CHECK (a < 9));
+-- case check-row-compare: constraint t.t_check
+CREATE TABLE t (a int, b int, CHECK ((a, b) > (1, 2)));
+-- instead
+CREATE TABLE t (a int, b int, CHECK ((a, b) >= (1, 2)));
+-- case index-expression-quoted: index i
+CREATE TABLE t ("A" text, a text); CREATE INDEX i ON t (lower("A"));
+-- instead
+CREATE TABLE t ("A" text, a text); CREATE INDEX i ON t (lower(a));
+-- case index-partial-quoted: index i
+CREATE TABLE t ("A" text, a text); CREATE INDEX i ON t (a) WHERE "A" IS NULL;
+-- instead
+CREATE TABLE t ("A" text, a text); CREATE INDEX i ON t (a) WHERE a IS NULL;
+-- case index-include-quoted: index i
+CREATE TABLE t (a int, "b.c" int); CREATE UNIQUE INDEX i ON t (a) INCLUDE ("b.c");
+-- instead
+CREATE TABLE t (a int, "b.c" int); CREATE UNIQUE INDEX i ON t (a);
+-- case index-dedup: index i
+CREATE TABLE t (a int); CREATE INDEX i ON t (a) WITH (deduplicate_items = off);
+-- instead
+CREATE TABLE t (a int); CREATE INDEX i ON t (a);
+-- case index-swap-names: index x
+CREATE TABLE t (a int, b int); CREATE INDEX x ON t (a); CREATE INDEX y ON t (b);
+-- instead
+CREATE TABLE t (a int, b int); CREATE INDEX y ON t (a); CREATE INDEX x ON t (b);
+-- case columns-swap-names: column t.a
+CREATE TABLE t (a int, b text);
+-- instead
+CREATE TABLE t (b int, a text);
+-- case name-63: column ttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttt.ccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc
+CREATE TABLE ttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttt (ccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc int CHECK (ccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc > 0) UNIQUE);
+-- change
+ALTER TABLE ttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttt ALTER ccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc SET NOT NULL;
+-- case column-default-timezone: column t.a
+CREATE TABLE t (a timestamptz DEFAULT '2020-01-01 00:00+00');
+-- instead
+CREATE TABLE t (a timestamptz DEFAULT '2020-01-01 01:00+00');
+-- case column-default-float: column t.a
+CREATE TABLE t (a float8 DEFAULT 0.1);
+-- instead
+CREATE TABLE t (a float8 DEFAULT 0.10000000000000002);
+-- case column-default-bytea: column t.a
+CREATE TABLE t (a bytea DEFAULT '\x00');
+-- instead
+CREATE TABLE t (a bytea DEFAULT '\x01');
+-- case column-bit: column t.a
+CREATE TABLE t (a bit(3));
+-- instead
+CREATE TABLE t (a bit varying(3));
+-- case column-type-varchar-collate: column t.a
+CREATE TABLE t (a varchar(5) COLLATE "C");
+-- instead
+CREATE TABLE t (a varchar(5) COLLATE "POSIX");
+-- case column-domain-collation: column t.a
+CREATE DOMAIN d AS text COLLATE "C"; CREATE TABLE t (a d);
+-- instead
+CREATE DOMAIN d AS text COLLATE "C"; CREATE TABLE t (a d COLLATE "POSIX");
+-- case identity-set-start: column t.a
+CREATE TABLE t (a int GENERATED ALWAYS AS IDENTITY);
+-- change
+ALTER TABLE t ALTER a SET START 50;
+-- case serial-seq-owner-type: sequence t_a_seq
+CREATE TABLE t (a smallserial);
+-- instead
+CREATE TABLE t (a smallint NOT NULL); CREATE SEQUENCE t_a_seq AS integer OWNED BY t.a; ALTER TABLE t ALTER a SET DEFAULT nextval('t_a_seq');
+-- case serial-not-owned: sequence t_a_seq
+CREATE TABLE t (a serial);
+-- change
+ALTER SEQUENCE t_a_seq OWNED BY NONE;
+-- case sequence-owned-other-column: sequence s
+CREATE TABLE t (a int, b int); CREATE SEQUENCE s OWNED BY t.a;
+-- instead
+CREATE TABLE t (a int, b int); CREATE SEQUENCE s OWNED BY t.b;
+-- case grant-all-columns-vs-table: table t
+CREATE TABLE t (a int, b int); GRANT SELECT ON t TO reader;
+-- instead
+CREATE TABLE t (a int, b int); GRANT SELECT (a, b) ON t TO reader;
+-- case grant-references-column: column t.a
+CREATE TABLE t (a int, b int); GRANT REFERENCES (a) ON t TO reader;
+-- instead
+CREATE TABLE t (a int, b int); GRANT REFERENCES (b) ON t TO reader;
+-- case default-enum-label-renamed: type e
+CREATE TYPE e AS ENUM ('a', 'b'); CREATE TABLE t (a e DEFAULT 'a');
+-- change
+ALTER TYPE e RENAME VALUE 'a' TO 'c';
+-- case generated-column-renamed-source: column t.a
+CREATE TABLE t (a int, b int GENERATED ALWAYS AS (a * 2) STORED);
+-- change
+ALTER TABLE t RENAME a TO c;
+-- case table-user-catalog: table t
+CREATE TABLE t (a int) WITH (user_catalog_table = true);
+-- instead
+CREATE TABLE t (a int);
+-- case toast-options-partition: table t1
+CREATE TABLE t (a int, b text) PARTITION BY LIST (a); CREATE TABLE t1 PARTITION OF t FOR VALUES IN (1);
+-- change
+ALTER TABLE t1 SET (toast.autovacuum_enabled = false);
+-- case nn-child-named: column c.a [18]
+CREATE TABLE p (a int CONSTRAINT x NOT NULL); CREATE TABLE c () INHERITS (p);
+-- instead
+CREATE TABLE p (a int CONSTRAINT x NOT NULL); CREATE TABLE c (a int CONSTRAINT y NOT NULL) INHERITS (p);
+-- case nn-no-inherit: column t.a [18]
+CREATE TABLE t (a int CONSTRAINT x NOT NULL NO INHERIT);
+-- instead
+CREATE TABLE t (a int CONSTRAINT x NOT NULL);
+-- case nn-inherit-altered: column t.a [18]
+CREATE TABLE t (a int CONSTRAINT x NOT NULL NO INHERIT);
+-- change
+ALTER TABLE t ALTER CONSTRAINT x INHERIT;
+-- case nn-partition-not-valid: column c.b [18]
+CREATE TABLE p (a int, b int) PARTITION BY LIST (a); CREATE TABLE c PARTITION OF p FOR VALUES IN (1); ALTER TABLE p ADD CONSTRAINT x NOT NULL b NOT VALID;
+-- change
+ALTER TABLE c VALIDATE CONSTRAINT x;
+-- case not-enforced-child: constraint c.c [18]
+CREATE TABLE p (a int, CONSTRAINT c CHECK (a > 0) NOT ENFORCED); CREATE TABLE c () INHERITS (p);
+-- instead
+CREATE TABLE p (a int, CONSTRAINT c CHECK (a > 0) NOT ENFORCED); CREATE TABLE c (CONSTRAINT c CHECK (a > 0)) INHERITS (p);
+-- case virtual-expression: column t.b [18]
+CREATE TABLE t (a int, b int GENERATED ALWAYS AS (a + 1) VIRTUAL);
+-- instead
+CREATE TABLE t (a int, b int GENERATED ALWAYS AS (a + 2) VIRTUAL);
+-- case virtual-or-stored: column t.b [18]
+CREATE TABLE t (a int, b int GENERATED ALWAYS AS (a + 1) VIRTUAL);
+-- instead
+CREATE TABLE t (a int, b int GENERATED ALWAYS AS (a + 1) STORED);
+-- case temporal-fk: constraint u.f [18]
+CREATE TABLE t (a int4range, p daterange, PRIMARY KEY (a, p WITHOUT OVERLAPS)); CREATE TABLE u (a int4range, p daterange, CONSTRAINT f FOREIGN KEY (a, PERIOD p) REFERENCES t (a, PERIOD p));
+-- instead
+CREATE TABLE t (a int4range, p daterange, PRIMARY KEY (a, p WITHOUT OVERLAPS)); CREATE TABLE u (a int4range, p daterange);

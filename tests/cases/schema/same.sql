@@ -146,3 +146,71 @@ CREATE TABLE t (a int); CREATE POLICY p ON t TO writer, reader USING (true);
 CREATE TABLE p (a int); CREATE TABLE c (x int, y int) INHERITS (p); ALTER TABLE p ADD b int;
 -- instead
 CREATE TABLE p (a int, b int); CREATE TABLE c (x int, y int) INHERITS (p);
+-- case comment-on-an-inherited-check: same
+CREATE TABLE p (a int CONSTRAINT c CHECK (a > 0)); CREATE TABLE t () INHERITS (p);
+-- change
+COMMENT ON CONSTRAINT c ON t IS 'no dump has it';
+-- case trigger-two-events-order-same: same
+CREATE TABLE t (a int); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'begin return new; end'; CREATE TRIGGER g BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION f();
+-- instead
+CREATE TABLE t (a int); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'begin return new; end'; CREATE TRIGGER g BEFORE UPDATE OR INSERT ON t FOR EACH ROW EXECUTE FUNCTION f();
+-- case name-63-same: same
+CREATE TABLE ttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttt (ccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc int NOT NULL UNIQUE);
+-- instead
+CREATE TABLE ttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttt (ccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc int UNIQUE NOT NULL);
+-- case name-63-not-null-later: same
+CREATE TABLE ttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttt (ccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc int NOT NULL);
+-- instead
+CREATE TABLE ttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttt (ccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc int); ALTER TABLE ttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttt ALTER ccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc SET NOT NULL;
+-- case column-array-dims-same: same
+CREATE TABLE t (a int[3][3]);
+-- instead
+CREATE TABLE t (a int[]);
+-- case function-typmod-dropped-same: same
+CREATE FUNCTION f(numeric(5,2)) RETURNS varchar(5) LANGUAGE sql AS 'select ''x''';
+-- instead
+CREATE FUNCTION f(numeric) RETURNS varchar LANGUAGE sql AS 'select ''x''';
+-- case serial-by-hand-same: same
+CREATE TABLE t (a serial);
+-- instead
+CREATE TABLE t (a int NOT NULL); CREATE SEQUENCE t_a_seq AS integer OWNED BY t.a; ALTER TABLE t ALTER a SET DEFAULT nextval('t_a_seq');
+-- case function-pct-type-same: same
+CREATE TABLE t (a int); CREATE FUNCTION f(x t.a%TYPE) RETURNS int LANGUAGE sql AS 'select 1';
+-- instead
+CREATE TABLE t (a int); CREATE FUNCTION f(x int) RETURNS int LANGUAGE sql AS 'select 1';
+-- case policy-dropped-column-same: same
+CREATE TABLE t (z int, a int); ALTER TABLE t DROP z; CREATE POLICY p ON t USING (a > 0);
+-- instead
+CREATE TABLE t (a int); CREATE POLICY p ON t USING (a > 0);
+-- case inherits-dropped-column-same: same
+CREATE TABLE p (z int, a int, b int); ALTER TABLE p DROP z; CREATE TABLE c (x int) INHERITS (p);
+-- instead
+CREATE TABLE p (a int, b int); CREATE TABLE c (x int) INHERITS (p);
+-- case statistics-dropped-column-same: same
+CREATE TABLE t (z int, a int, b int); ALTER TABLE t DROP z; CREATE STATISTICS s ON a, b FROM t;
+-- instead
+CREATE TABLE t (a int, b int); CREATE STATISTICS s ON a, b FROM t;
+-- case grant-all-to-owner-same: same
+CREATE TABLE t (a int);
+-- change
+GRANT ALL ON t TO CURRENT_USER;
+-- case identity-restart-same: same
+CREATE TABLE t (a int GENERATED ALWAYS AS IDENTITY);
+-- change
+ALTER TABLE t ALTER a RESTART WITH 50;
+-- case comment-empty-same: same
+CREATE TABLE t (a int); COMMENT ON TABLE t IS '';
+-- instead
+CREATE TABLE t (a int);
+-- case check-between-same: same
+CREATE TABLE t (a int CHECK (a BETWEEN 1 AND 5));
+-- instead
+CREATE TABLE t (a int CHECK (a >= 1 AND a <= 5));
+-- case partition-fk-to-partitioned-same: same
+CREATE TABLE r (a int PRIMARY KEY) PARTITION BY LIST (a); CREATE TABLE r1 PARTITION OF r FOR VALUES IN (1); CREATE TABLE t (a int REFERENCES r) PARTITION BY LIST (a); CREATE TABLE t1 PARTITION OF t FOR VALUES IN (1);
+-- instead
+CREATE TABLE r (a int PRIMARY KEY) PARTITION BY LIST (a); CREATE TABLE t (a int) PARTITION BY LIST (a); CREATE TABLE t1 PARTITION OF t FOR VALUES IN (1); ALTER TABLE t ADD FOREIGN KEY (a) REFERENCES r; CREATE TABLE r1 PARTITION OF r FOR VALUES IN (1);
+-- case db-settings-rendering-same: same
+CREATE TABLE t (a timestamptz DEFAULT '2020-01-01 00:00+00', b interval DEFAULT '1 day', c bytea DEFAULT '\x00', d float8 DEFAULT 0.1, e date DEFAULT '2020-02-01');
+-- instead
+SET timezone = 'Asia/Kolkata'; SET datestyle = 'German'; SET intervalstyle = 'iso_8601'; SET bytea_output = 'escape'; CREATE TABLE t (a timestamptz DEFAULT '2020-01-01 00:00+00', b interval DEFAULT 'P1D', c bytea DEFAULT '\x00', d float8 DEFAULT 0.1, e date DEFAULT '2020-02-01');

@@ -36,3 +36,76 @@ CREATE FUNCTION f(i int) RETURNS SETOF text BEGIN ATOMIC SELECT b FROM t WHERE a
 CREATE POLICY p ON t USING (a IN (SELECT a FROM u WHERE x = b)); CREATE RULE r AS ON DELETE TO u DO INSTEAD UPDATE u SET x = 'gone' WHERE a = OLD.a;
 -- change
 SELECT 1;
+-- case matview-replica-identity: materialized view m
+CREATE MATERIALIZED VIEW m AS SELECT 1 AS a;
+-- change
+ALTER MATERIALIZED VIEW m REPLICA IDENTITY FULL;
+-- case view-column-grant-by-another: view column v.a
+GRANT USAGE ON SCHEMA :s TO reader;
+CREATE VIEW v AS SELECT 1 AS a; GRANT SELECT (a) ON v TO reader WITH GRANT OPTION; GRANT SELECT (a) ON v TO writer;
+-- change
+REVOKE SELECT (a) ON v FROM writer; SET ROLE reader; GRANT SELECT (a) ON v TO writer; RESET ROLE;
+-- case policy-for-a-role-called-public: policy t.p
+CREATE TABLE t (a int); CREATE POLICY p ON t TO PUBLIC USING (true);
+-- instead
+CREATE TABLE t (a int); CREATE POLICY p ON t TO "PUBLIC" USING (true);
+-- case view-column-renamed: view v
+CREATE TABLE t (a int); CREATE VIEW v AS SELECT a FROM t;
+-- change
+ALTER VIEW v RENAME a TO b;
+-- case view-order-by-collation: view v
+CREATE TABLE t (a text); CREATE VIEW v AS SELECT a FROM t ORDER BY a;
+-- instead
+CREATE TABLE t (a text); CREATE VIEW v AS SELECT a FROM t ORDER BY a COLLATE "C";
+-- case view-whole-row: view v
+CREATE TABLE t (a text); CREATE VIEW v AS SELECT t FROM t;
+-- instead
+CREATE TABLE t (a text); CREATE VIEW v AS SELECT a AS t FROM t;
+-- case view-cte-materialized: view v
+CREATE TABLE t (a int); CREATE VIEW v AS WITH x AS (SELECT a FROM t) SELECT a FROM x;
+-- instead
+CREATE TABLE t (a int); CREATE VIEW v AS WITH x AS MATERIALIZED (SELECT a FROM t) SELECT a FROM x;
+-- case view-quoted-alias: view v
+CREATE TABLE t (a int); CREATE VIEW v AS SELECT a AS "A.b" FROM t;
+-- instead
+CREATE TABLE t (a int); CREATE VIEW v AS SELECT a AS "A b" FROM t;
+-- case view-string-literal: view v
+CREATE VIEW v AS SELECT 'a.b "x" ''y'''::text AS a;
+-- instead
+CREATE VIEW v AS SELECT 'a.b "x" ''z'''::text AS a;
+-- case view-literal-looks-like-table: view v
+CREATE TABLE t (a text); CREATE VIEW v AS SELECT a FROM t WHERE a <> 't.a';
+-- instead
+CREATE TABLE t (a text); CREATE VIEW v AS SELECT a FROM t WHERE a <> 'a';
+-- case view-circular-rule: rule v.r
+CREATE TABLE t (a int); CREATE VIEW v AS SELECT a FROM t; CREATE RULE r AS ON INSERT TO v DO INSTEAD INSERT INTO t VALUES (new.a);
+-- instead
+CREATE TABLE t (a int); CREATE VIEW v AS SELECT a FROM t; CREATE RULE r AS ON INSERT TO v DO ALSO INSERT INTO t VALUES (new.a);
+-- case rule-several-actions: rule t.r
+CREATE TABLE t (a int); CREATE TABLE u (a int); CREATE RULE r AS ON INSERT TO t DO ALSO (INSERT INTO u VALUES (1); NOTIFY x);
+-- instead
+CREATE TABLE t (a int); CREATE TABLE u (a int); CREATE RULE r AS ON INSERT TO t DO ALSO (INSERT INTO u VALUES (2); NOTIFY x);
+-- case rule-always: rule t.r
+CREATE TABLE t (a int); CREATE RULE r AS ON INSERT TO t DO ALSO NOTIFY x;
+-- change
+ALTER TABLE t ENABLE ALWAYS RULE r;
+-- case rule-name-quoted: rule t."R.r"
+CREATE TABLE t (a int); CREATE RULE "R.r" AS ON DELETE TO t DO INSTEAD NOTHING;
+-- instead
+CREATE TABLE t (a int); CREATE RULE "R.r" AS ON DELETE TO t WHERE old.a > 1 DO INSTEAD NOTHING;
+-- case policy-subselect: policy t.p
+CREATE TABLE t (a int); CREATE TABLE u (a int); CREATE POLICY p ON t USING (EXISTS (SELECT FROM u WHERE u.a = t.a));
+-- instead
+CREATE TABLE t (a int); CREATE TABLE u (a int); CREATE POLICY p ON t USING (EXISTS (SELECT FROM u WHERE u.a > t.a));
+-- case policy-name-only: policy t.p
+CREATE TABLE t (a int); CREATE POLICY p ON t USING (a = 1);
+-- change
+ALTER POLICY p ON t RENAME TO q;
+-- case matview-column-options: view column v.b
+CREATE MATERIALIZED VIEW v AS SELECT 1 AS a, 'x'::text AS b;
+-- change
+ALTER MATERIALIZED VIEW v ALTER b SET (n_distinct = 4); ALTER MATERIALIZED VIEW v ALTER b SET COMPRESSION pglz;
+-- case matview-column-comment: view column v.a
+CREATE MATERIALIZED VIEW v AS SELECT 1 AS a;
+-- change
+COMMENT ON COLUMN v.a IS 'x';
