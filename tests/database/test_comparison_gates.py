@@ -103,6 +103,9 @@ class Rehearsed:
             for url, name in zip(self.urls, ("before", "after"), strict=True)
         )
         self.sandbox = Sandbox(before, after)
+        self.clones = before.connect(), after.connect()
+        for conn in self.clones:
+            conn.autocommit = True
 
     def close(self):
         self.sandbox.before.end_of_gate()
@@ -116,7 +119,7 @@ class Rehearsed:
         }
 
     def rows(self, table, *, checks=None, command=None):
-        return (table, plan(command), self.sandbox, self.changes, self.evidence, checks or {})
+        return (table, plan(command), self.clones, self.changes, self.evidence, checks or {})
 
 
 @pytest.fixture
