@@ -17,6 +17,7 @@ import psycopg
 from psycopg import sql
 
 from ..db.connect import KEEPALIVE_TEXT, Connection, connect
+from ..db.deployment_lock import notice_our_death, noticing_options
 from ..db.sql import query
 from ..db.tools import Tools
 from ..db.url import DatabaseUrl
@@ -99,6 +100,8 @@ def consistent(
 ) -> Iterator[tuple[Connection, str]]:
     """A connection in a read-only transaction, and the name of the snapshot that it sees: ``snapshot``, else its own."""
     with connect(url, purpose=purpose, read_only=True) as conn:
+        if snapshot is not None:  # a backup: never through a pooler, whose sessions are others' too
+            notice_our_death(conn)
         conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         if snapshot is not None:
             conn.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(snapshot))
@@ -227,6 +230,8 @@ def _pg_dump(url: DatabaseUrl, snapshot: str, wanted: Dump, step: Step | None, s
     argv += [f"--exclude-schema={_pattern(name)}" for name in wanted.exclude_schemas]
     watch = progress(step, wanted.path, started) if step is not None else None
     env = tool_environment(wanted.tools, url, wanted.purpose)
+    if wanted.purpose == "backup":  # see ``consistent``
+        env["PGOPTIONS"] = f"{env.get('PGOPTIONS', '')} {noticing_options()}".strip()
     status, problem = run(argv, env, watch=watch)
     if status != 0:
         hint = next((hint for pattern, hint in _HINTS if re.search(pattern, problem)), None)

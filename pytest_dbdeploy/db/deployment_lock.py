@@ -64,6 +64,11 @@ def notice_our_death(conn: psycopg.Connection[Any]) -> None:
             return
 
 
+def noticing_options() -> str:
+    """The same for a client program, by PGOPTIONS."""
+    return " ".join(f"-c {name}={value}" for name, value in list(_NOTICING.items())[1:])
+
+
 def end_session(conn: psycopg.Connection[Any], pid: int, *, patience: float = 10.0) -> None:
     """Ends a session of ours that holds the deployment lock over a connection that broke; the server may not know that yet."""
     ours = (

@@ -18,6 +18,7 @@ from ..actions.process import size
 from ..compare.rows import count_rows, user_tables
 from ..compare.snapshot import Snapshot
 from ..db import search_path
+from ..db.deployment_lock import notice_our_death
 from ..db.state import NOTHING_STANDS, UNDO_SCHEMA, State, StateTable
 from ..db.tools import tools_for
 from ..db.url import DatabaseUrl
@@ -163,6 +164,7 @@ class TargetWork:
             "backup", "back up the target", LogPhase.BACKUP, testcase=True
         ) as step:
             with self.workspace.connect(self.url, "backup") as conn:
+                notice_our_death(conn)
                 conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
                 conn.read_only = True
                 conn.execute("set local idle_in_transaction_session_timeout = 0")  # it waits for pg_dump
