@@ -113,12 +113,17 @@ def _one_snapshot(conn: psycopg.Connection[Any]) -> Iterator[None]:
     own = conn.info.transaction_status == pq.TransactionStatus.IDLE
     # Rolled back in any case: a caller's transaction gets its own settings back with the savepoint.
     with conn.transaction(force_rollback=True):
-        with conn.pipeline():
-            if own:
-                conn.execute("set transaction isolation level repeatable read, read only")
-            for setting in PINNED.split(";"):
-                conn.execute(setting)
+        if own:
+            conn.execute("set transaction isolation level repeatable read, read only")
+        pin(conn)
         yield
+
+
+def pin(conn: psycopg.Connection[Any]) -> None:
+    """The settings of ``PINNED``, for the transaction, in one round trip."""
+    with conn.pipeline():
+        for setting in PINNED.split(";"):
+            conn.execute(setting)
 
 
 def _unreadable(what: str, error: psycopg.Error) -> TargetError:

@@ -11,7 +11,7 @@ from psycopg import sql
 
 from ..compare.names import parent_name, split_name
 from ..compare.relations import Catalogue, Relation
-from ..compare.rows import PINNED
+from ..compare.rows import pin
 from ..compare.snapshot import Snapshot
 from ..db.state import UNDO_SCHEMA
 from .altering import CannotUndo
@@ -149,8 +149,7 @@ def _digest(conn: Connection, relation: Relation, written: Written | None) -> tu
         statement += sql.SQL(" where {} <> all(%s)").format(_key(written.key))
         parameters = [list(written.keys)]
     with conn.transaction():
-        for setting in PINNED.split(";"):
-            conn.execute(setting)
+        pin(conn)
         found = conn.execute(statement, parameters).fetchone()
     assert found is not None
     return found[0], found[1]
