@@ -1,6 +1,6 @@
 """The rows of two databases: ours against ``COPY ... TO STDOUT | md5sum`` of both at once, and against reladiff.
 
-    python benchmarks/row_compare.py [--rows 5000000] [--runs 3] [--reladiff PROGRAM]
+    python benchmarks/row_compare.py [--rows 5000000] [--runs 3] [--data jsonb|float8] [--reladiff PROGRAM]
 
 reladiff: `python -m venv peer && peer/bin/pip install reladiff psycopg2-binary`, then `--reladiff peer/bin/reladiff`. It runs once.
 
@@ -40,13 +40,18 @@ DIFFERENCES = (0, 10, 10_000)
 SETTINGS = {"shared_buffers": "1GB", "max_wal_size": "8GB", "autovacuum": "off"}
 TABLE = """
 create table rows (
-    id bigint primary key, number int, amount numeric(12,2), note text, at timestamptz, ok bool, token uuid, data jsonb
+    id bigint primary key, number int, amount numeric(12,2), note text, at timestamptz, ok bool, token uuid, data {data}
 );
 insert into rows
 select n, n % 1000, n * 1.37, 'customer note number ' || n, '2024-01-01'::timestamptz + n * interval '7 seconds', n % 3 = 0,
-    md5(n::text)::uuid, jsonb_build_object('a', n % 100, 'b', 'x' || n)
+    md5(n::text)::uuid, {value}
 from generate_series(1, {rows}) n
 """
+
+VALUES = {
+    "jsonb": "jsonb_build_object('a', n % 100, 'b', 'x' || n)",
+    "float8": "n / 7.0",
+}  # of column data, by its type
 
 
 def ours(urls: list[DatabaseUrl], tables: Sequence[str] = ("rows",)) -> list[TableResult]:
@@ -129,6 +134,9 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, default=5_000_000, help=f"a multiple of {max(DIFFERENCES)}")
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument(
+        "--data", choices=VALUES, default="jsonb", help="type of the last column: jsonb costs most"
+    )
     parser.add_argument("--reladiff", help="the program, from: pip install reladiff psycopg2-binary")
     return parser.parse_args()
 
@@ -145,7 +153,7 @@ def main() -> int:
         psql = str(servers[0].tools.path("psql"))
         for url in urls:
             with connect(url, purpose="benchmark", autocommit=True) as conn:
-                conn.execute(TABLE.format(rows=given.rows))
+                conn.execute(TABLE.format(rows=given.rows, data=given.data, value=VALUES[given.data]))
                 conn.execute("vacuum analyze rows")
         meter = Meter(urls)
         print(f"{given.rows:,} rows, {given.runs} runs, medians in seconds; load {os.getloadavg()[0]:.1f}")
