@@ -365,7 +365,7 @@ class Observer:
         strong = {(oid, mode) for oid, mode in locks if mode in BLOCK_WRITES and oid in self.known}
         found["lock_seconds"] = self._polled.seconds(strong, {oid: self.known[oid].name for oid, _ in strong})
         self._gathered.add_states(found, conn, tag, self._before, after)
-        found["created"], found["altered"], found["dropped"], _ = objects.parse((noted and noted[0]) or "")
+        found["created"], found["altered"], found["dropped"] = objects.parse((noted and noted[0]) or "")[:3]
         found["wal_bytes"] = lsn - self._gathered.lsn
         self.known.filenodes.update({oid: state.filenode for oid, state in after.items()})
         return found

@@ -182,6 +182,8 @@ BLOCKED = {
     "drop function g(); create function g() returns int language sql as 'select 2'": {("privilege-widened", "public.g()")},
     "alter sequence child_id_seq restart": {("sequence-behind-max", "public.child_id_seq")},
     "insert into child (id) values (1000)": {("sequence-behind-max", "public.child_id_seq")},
+    "create sequence s owned by child.id; alter table child alter id set default nextval('s')": {("sequence-behind-max", "public.s")},
+    "create sequence s; alter table child alter id set default nextval('s')": {("sequence-behind-max", "public.s")},
     "drop table parts": {("table-removed", "public.parts")},
     "alter table parts drop column id": {("column-removed", "public.parts.id")},
     "alter table parts rename column id to key": {("column-renamed", "public.parts.id")},
@@ -284,6 +286,9 @@ HARMLESS = [
     "comment on table t is 'x'",
     "alter table p rename to parent; create view p as select * from parent",
     "alter table t alter column a set statistics 500",
+    "create sequence s owned by t.a; alter table t alter a set default nextval('s')",
+    "create sequence s owned by p.id",
+    "alter sequence numbers owned by p.id",
     "analyze t",
     "alter table child add column n text; commit; update child set n = who; commit; alter table child drop column who; alter table child rename column n to who; "
     "alter table child alter who set default 'x'",
@@ -384,6 +389,12 @@ def test_the_statement_that_makes_it_so_is_named_and_not_another_that_touches_th
     (one,) = (f for f in findings if (f.rule, f.object) == finding)
     assert one.place == "m1.sql:1"
     assert one.message.endswith(f": {of}")
+
+
+def test_an_index_that_is_dropped_before_its_table_is_no_finding_of_its_own(judged, postgres17):
+    findings = judged(postgres17, "drop index keyed_v; drop table keyed")
+    assert found(findings, "block") == {("table-removed", "public.keyed")}
+    assert found(findings, "warn") == set()
 
 
 def test_a_removed_column_says_how_many_values_go_with_it(judged, postgres17):
