@@ -97,7 +97,7 @@ def judged(template):
                 parents=parents(old.objects["table"]),
                 made_again=frozenset(again.get("table", ())),
                 **clone_facts(was, now, rehearsal.evidence, user_tables(was), everything=False),
-                values=changed_values(was, now, changes, columns_made_again(again, *columns)),
+                values=changed_values(was, now, changes, columns_made_again(again, *columns, changes)),
                 values_lost=values_lost(was, changes),
                 **{"lock_seconds": 30.0, **thresholds},
             )
@@ -173,6 +173,16 @@ BLOCKED = {
     "alter table child rename who to gone; alter table child add who text default 'y'; alter table child drop gone": {
         ("column-removed", "public.child.who")
     },
+    "alter table child rename to kid; alter table kid rename who to gone; alter table kid add who text default 'y'; alter table kid drop gone": {
+        ("table-renamed", "public.child"),
+        ("column-removed", "public.kid.who"),
+    },
+    "alter table attic.old rename id to gone; alter table attic.old add id text; update attic.old set id = 'n' || gone; alter table attic.old drop gone; "
+    "alter table attic.old add primary key (id)": {("column-removed", "attic.old.id")},
+    "alter table attic.old rename to older; update attic.older set id = id + 100; delete from attic.older where id = 107": {
+        ("table-renamed", "attic.old")
+    },
+    "alter table child rename to kid; update kid set who = 'y'; drop table kid": {("table-removed", "public.child")},
     "drop view v; create view v as select id from t; grant select on v to public": {("view-removed", "public.v.a")},
     "alter table guarded disable row level security": {("rls-disabled", "public.guarded")},
     "alter table t enable row level security": {("rls-enabled-without-policy", "public.t")},
