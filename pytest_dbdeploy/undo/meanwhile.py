@@ -53,7 +53,9 @@ class Meanwhile:
             comparable = bool(relation.keys) and old is not None and relation.keys[0] in old.keys
             if relation.kind in ("r", "p") and relation.columns and (comparable or name in there):
                 old = old and _without(old, generated)
-                columns = new.get(name, []), lacking.get(name, []), only_now.get(name, {})
+                # A table that is new as a whole is undone as a whole, whatever is in which of its columns.
+                added_columns = new.get(name, []) if old is not None else []
+                columns = added_columns, lacking.get(name, []), only_now.get(name, {})
                 written.append(filler.fill(relation, old, *columns))
         return written
 
