@@ -63,6 +63,9 @@ def test_a_crash_before_the_target_was_touched_is_told_once_by_the_next_session(
     assert "unfinished" not in output
     assert killed not in deployed.states()
     (deployed.root / GATE.format("sandbox")).unlink()
+    unknown = deployed.run(f"--dbdeploy-resume={killed}")
+    assert unknown.status == 4
+    assert "before it changed anything there; deploy again:\n  pytest --dbdeploy-env=dev" in unknown.output
     after = deployed.deploy("--dbdeploy-dry-run")
     assert after.status == 0
     assert re.search(rf"^  note  +{killed} died 20[^,]*, target untouched$", after.output, re.MULTILINE)
