@@ -63,9 +63,6 @@ def test_a_crash_before_the_target_was_touched_is_told_once_by_the_next_session(
     assert "unfinished" not in output
     assert killed not in deployed.states()
     (deployed.root / GATE.format("sandbox")).unlink()
-    unknown = deployed.run(f"--dbdeploy-resume={killed}")
-    assert unknown.status == 4
-    assert "before it changed anything there; deploy again:\n  pytest --dbdeploy-env=dev" in unknown.output
     after = deployed.deploy("--dbdeploy-dry-run")
     assert after.status == 0
     assert re.search(rf"^  note  +{killed} died 20[^,]*, target untouched$", after.output, re.MULTILINE)
@@ -73,6 +70,13 @@ def test_a_crash_before_the_target_was_touched_is_told_once_by_the_next_session(
     assert all(len(line) <= 80 for line in after.output.splitlines() if killed in line)
     assert killed not in deployed.deploy("--dbdeploy-dry-run").output
     whole(deployed)
+
+
+def test_one_that_died_before_the_target_was_touched_is_nothing_to_resume_and_says_so(deployed):
+    _, killed = crash(deployed, "preflight")
+    result = deployed.run(f"--dbdeploy-resume={killed}")
+    assert result.status == 4
+    assert "before it changed anything there; deploy again:\n  pytest --dbdeploy-env=dev" in result.output
 
 
 def test_last_words_hold_no_secret_and_outlive_neither_the_session_nor_its_output(deployed):
