@@ -117,7 +117,8 @@ def _read_target(
     notes = list(plan.notes)
     if facts.user_tables and not history.exists and history.pending:
         notes.append(
-            f"the target has {facts.user_tables} tables but no migration history: all migrations are pending"
+            f"the target has {facts.user_tables} table{'s' if facts.user_tables > 1 else ''} but no migration history:"
+            " all migrations are pending"
         )
     plan = replace(
         plan,
