@@ -79,9 +79,11 @@ def encode_lines(value: object) -> bytes:
 
 def _lines(value: Json, newline: str) -> str:
     # By the encoder written in C, which can do no indentation: of 5,000 gates it is the quicker one, each of them tried twice.
-    text = _compact(value)
-    if len(text) + len(newline) <= _WIDTH or not isinstance(value, (dict, list)):
-        return text
+    nested = isinstance(value, (dict, list))
+    if not nested or len(value) < _WIDTH:  # so many do not fit
+        text = _compact(value)
+        if len(text) + len(newline) <= _WIDTH or not nested:
+            return text
     inside = newline + "  "
     if isinstance(value, list):
         return "[" + ",".join(inside + _lines(item, inside) for item in value) + newline + "]"

@@ -84,78 +84,102 @@ def rehearse(
     observer = Observer(monitor, migrations)
     observer.start(conn)
     try:
-        done, left, error, written = _run_all(conn, units, migrations, recorder, observer, step)
+        run = _Run(conn, units, migrations, recorder, observer)
+        error = run.all(step)
     finally:
         observer.end(conn)
     order = {name: i for i, name in enumerate(migrations)}
     refs = sorted(observer.evidence, key=lambda ref: (order[ref.migration], ref.index))
     evidence = tuple(observer.evidence[r] for r in refs)
-    return Rehearsal(evidence, (*done, *left), time.perf_counter() - started, error, written)
+    return Rehearsal(evidence, (*run.done, *run.left), time.perf_counter() - started, error, run.written)
 
 
-def _run_all(
-    conn: psycopg.Connection[Any],
-    units: list[Unit],
-    migrations: Mapping[str, Migration],
-    recorder: Recorder,
-    observer: Observer,
-    step: Step | None,
-) -> tuple[list[Unit], list[Unit], str | None, Counter[str]]:
-    """(units that ran, those that did not, why, rows written)."""
-    queue: list[Unit] = list(units)
-    done: list[Unit] = []
-    total = sum(len(unit.statements) for unit in units)
-    written: Counter[str] = Counter()
-    outside: set[Unit] = set()
-    before = written_so_far(conn, observer.monitor)
+class _Run:
+    """``done``, ``left``: units that ran, and those that did not yet. ``written``: rows, by table."""
 
-    def count_rows() -> None:
-        nonlocal before
-        after = written_so_far(conn, observer.monitor)
-        written.update(difference(before, after))
-        before = after
+    def __init__(
+        self,
+        conn: psycopg.Connection[Any],
+        units: list[Unit],
+        migrations: Mapping[str, Migration],
+        recorder: Recorder,
+        observer: Observer,
+    ) -> None:
+        self.conn = conn
+        self.migrations = migrations
+        self.recorder = recorder
+        self.observer = observer
+        self.done: list[Unit] = []
+        self.left = list(units)
+        self.written: Counter[str] = Counter()
+        self._counted = written_so_far(conn, observer.monitor)
+        self._outside: set[Unit] = set()
 
-    while queue:
-        unit = queue.pop(0)
+    def all(self, step: Step | None) -> str | None:
+        """Runs the units; why not all of them, or None."""
+        total = sum(len(unit.statements) for unit in self.left)
+        while self.left:
+            done = len(self.done)
+            error = self._next()
+            if error is not None:
+                return error
+            if step and len(self.done) > done:
+                step.progress(f"{sum(len(u.statements) for u in self.done)} of {total} statements")
+        self._count_rows()
+        return None
+
+    def _next(self) -> str | None:
+        """Runs the next unit, or puts others in its place that are to be run instead; why neither helps, or None."""
+        unit = self.left[0]
         # What asks for no transaction is tried in one: it is the same for the server, and can be looked at from inside.
-        alone = not unit.transactional and unit not in outside
+        alone = not unit.transactional and unit not in self._outside
         attempt = replace(unit, transactional=True) if alone else unit
-        if alone or not all(_REFUSABLE.isdisjoint(observer.words[ref]) for ref in unit.statements):
-            count_rows()
+        words = self.observer.words
+        if alone or not all(_REFUSABLE.isdisjoint(words[ref]) for ref in unit.statements):
+            self._count_rows()
         try:
-            run_unit(conn, attempt, migrations, recorder, observer, transaction=observer.transaction)
+            run_unit(
+                self.conn,
+                attempt,
+                self.migrations,
+                self.recorder,
+                self.observer,
+                transaction=self.observer.transaction,
+            )
         except NotTogether as attempted:
-            observer.one_by_one(attempt)
-            written.subtract(attempted.written)
-            queue.insert(0, unit)
-            continue
+            self.observer.one_by_one(attempt)
+            self.written.subtract(attempted.written)
+            return None
         except StatementFailed as failure:
-            observer.unit_failed()
-            parts = _split(attempt, failure)
-            if alone:  # as it was asked for
-                parts = [unit]
-                outside.add(unit)
+            self.observer.unit_failed()
+            parts = [unit] if alone else _split(attempt, failure)  # alone: as it was asked for
             if parts is None:
-                ref, error, violation = violations(
-                    conn, attempt, failure.ref, migrations, failure.error, place_of(failure.__context__)
-                )
-                if failure.ref is not None:
-                    observer.statement_failed(failure.ref, error, violation)
-                elif ref is not None:
-                    error = replace(error, message=f"{failure.place}: {error.message}")
-                    observer.commit_failed(ref, error, violation)
-                return done, [unit, *queue], str(failure), written
-            outside.update(part for part in parts if not part.transactional)
-            queue = parts + queue
+                self._explain(attempt, failure)
+                return str(failure)
+            self._outside.update(part for part in parts if not part.transactional)
+            self.left[:1] = parts
             # The server counts what was rolled back, too.
-            before = written_so_far(conn, observer.monitor)
-            continue
-        observer.unit_ended()
-        done.append(unit)
-        if step:
-            step.progress(f"{sum(len(u.statements) for u in done)} of {total} statements")
-    count_rows()
-    return done, [], None, written
+            self._counted = written_so_far(self.conn, self.observer.monitor)
+            return None
+        self.observer.unit_ended()
+        self.done.append(self.left.pop(0))
+        return None
+
+    def _explain(self, unit: Unit, failure: StatementFailed) -> None:
+        """Which rows are at fault, as evidence of the statement that failed, or that left what the commit refuses."""
+        ref, error, violation = violations(
+            self.conn, unit, failure.ref, self.migrations, failure.error, place_of(failure.__context__)
+        )
+        if failure.ref is not None:
+            self.observer.statement_failed(failure.ref, error, violation)
+        elif ref is not None:
+            error = replace(error, message=f"{failure.place}: {error.message}")
+            self.observer.commit_failed(ref, error, violation)
+
+    def _count_rows(self) -> None:
+        after = written_so_far(self.conn, self.observer.monitor)
+        self.written.update(difference(self._counted, after))
+        self._counted = after
 
 
 def written_so_far(conn: psycopg.Connection[Any], monitor: psycopg.Connection[Any]) -> dict[str, int]:

@@ -55,13 +55,19 @@ def diff_with_renames(
 def made_again(was: Identities, now: Identities) -> dict[str, set[str]]:
     """kind -> names that are there before and after, of objects that are gone: another was made in its place.
 
-    Columns count where their table is the same one. Parameters as of ``diff_with_renames``.
+    Columns count where their table is the same one, and under its new name where it is renamed. Parameters as of ``diff_with_renames``.
     """
     there = set(now.values())
     found: dict[str, set[str]] = {}
     for key, (kind, name) in was.items():
+        if key in now:
+            continue
         whole = (key[0], key[1], 0)
-        if key not in now and (kind, name) in there and (key == whole or whole in now):
+        if key != whole:
+            if whole not in now or whole not in was:
+                continue
+            name = now[whole][1] + name[len(was[whole][1]) :]
+        if (kind, name) in there:
             found.setdefault(kind, set()).add(name)
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from enum import StrEnum
@@ -19,6 +20,9 @@ class ScriptMode(StrEnum):
     GOOSE = "goose"
 
 
+@functools.lru_cache(
+    maxsize=1024
+)  # a session reads its files several times: they may have been changed meanwhile
 def scan_script(text: str, mode: ScriptMode = ScriptMode.PSQL) -> Script:
     """What going forward sends to the server; lines and columns are those of the whole file."""
     text = text.removeprefix("\ufeff")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 from psycopg import errors as pg_errors
@@ -18,7 +18,23 @@ _INT4 = 2**31 - 1
 _HEADROOM = 0.5
 #: What the server misses: ``column "c" does not exist``, ``function f(integer) does not exist``.
 _NOT_THERE = re.compile(r'\w+ "?([^"(]+?)"?(?:\(.*\))? does not exist')
-_Sequence = tuple[str, str, str, str, str, int, int | None, int, int, bool]
+
+
+class _Sequence(NamedTuple):
+    """``given``: it gives the column's default. ``in_key``: a number that is taken is refused."""
+
+    name: str
+    table: str
+    column: str
+    column_type: str
+    type: str
+    increment: int
+    last: int | None
+    start: int
+    end: int
+    identity: bool
+    given: bool
+    in_key: bool
 
 
 def clone_facts(
@@ -35,10 +51,12 @@ def clone_facts(
     ``everything``: look at all sequences, as when nobody saw the statements; else at those whose table was touched.
     """
     touched = None if everything else _touched(evidence)
-    was, now = _sequences(before), [row for row in _sequences(after) if row[1] in tables]
+    was, now = _sequences(before), [one for one in _sequences(after) if one.table in tables]
     policies = (fact for fact in _facts(after, "facts_without_policy") if fact.object in tables)
     return {
-        "sequences_behind": _newly(_behind(before, was, touched), _behind(after, now, touched)),
+        "sequences_behind": _newly(
+            _behind(before, _asked(was, was), touched), _behind(after, _asked(was, now), touched)
+        ),
         "sequences_still_int": _newly(_still_int(was), _still_int(now)),
         "int4_headroom": _newly(_headroom(was), _headroom(now)),
         "broken_routines": _newly(_broken(before), _broken(after)),
@@ -77,48 +95,59 @@ def _touched(evidence: Sequence[StatementEvidence]) -> set[str]:
 
 
 def _sequences(conn: psycopg.Connection[Any]) -> list[_Sequence]:
-    return conn.execute(query("facts_sequences")).fetchall()
+    return [_Sequence(*row) for row in conn.execute(query("facts_sequences")).fetchall()]
+
+
+def _asked(was: Sequence[_Sequence], now: Sequence[_Sequence]) -> list[_Sequence]:
+    """Those that somebody asks for numbers of a key: one that only belongs to a column may have been made for later."""
+    asked = {one.name for one in was if one.given or one.last is not None}
+    return [one for one in now if one.in_key and (one.given or one.name in asked)]
 
 
 def _behind(
     conn: psycopg.Connection[Any], sequences: Sequence[_Sequence], touched: set[str] | None
 ) -> Iterator[Fact]:
-    for name, table, column, _, _, increment, *_ in sequences:
-        if increment < 1 or not (touched is None or {name, table} & touched):
+    for one in sequences:
+        if one.increment < 1 or not (touched is None or {one.name, one.table} & touched):
             continue
         state = conn.execute(
-            sql.SQL("select last_value, is_called from {}").format(sql.Identifier(*split_name(name)))
+            sql.SQL("select last_value, is_called from {}").format(sql.Identifier(*split_name(one.name)))
         ).fetchone()
         largest = conn.execute(
-            sql.SQL("select max({})::bigint from {}").format(
-                sql.Identifier(*split_name(column)), sql.Identifier(*split_name(table))
+            sql.SQL("select max({})::numeric from {}").format(
+                sql.Identifier(*split_name(one.column)), sql.Identifier(*split_name(one.table))
             )
         ).fetchone()
         if state is None or largest is None or largest[0] is None:
             continue
-        following = state[0] + increment if state[1] else state[0]
+        following = state[0] + one.increment if state[1] else state[0]
         if following <= largest[0]:
-            text = f"gives {following} next, and {table}.{column} goes up to {largest[0]}"
-            yield Fact(name, text, related=(name, table))
+            text = f"gives {following} next, and {one.table}.{one.column} goes up to {largest[0]}"
+            yield Fact(one.name, text, related=(one.name, one.table))
 
 
 def _still_int(sequences: Sequence[_Sequence]) -> Iterator[Fact]:
-    for name, table, column, column_type, sequence_type, _, _, _, maximum, identity in sequences:
-        if column_type == "bigint" and sequence_type != "bigint" and not identity:
+    for one in sequences:
+        if one.column_type == "bigint" and one.type != "bigint" and not one.identity:
             yield Fact(
-                name,
-                f"is still of type {sequence_type} and ends at {maximum:,}, though {table}.{column} is bigint",
-                related=(name, table),
+                one.name,
+                f"is still of type {one.type} and ends at {one.end:,}, though {one.table}.{one.column} is bigint",
+                related=(one.name, one.table),
             )
 
 
 def _headroom(sequences: Sequence[_Sequence]) -> Iterator[Fact]:
-    for name, table, column, column_type, _, increment, last, _, _, _ in sequences:
-        if column_type == "integer" and increment > 0 and last is not None and last > _HEADROOM * _INT4:
+    for one in sequences:
+        if (
+            one.column_type == "integer"
+            and one.increment > 0
+            and one.last is not None
+            and one.last > _HEADROOM * _INT4
+        ):
             yield Fact(
-                f"{table}.{column}",
-                f"is an integer, and its sequence {name} is at {last:,} of {_INT4:,} ({last / _INT4:.0%})",
-                related=(name, table),
+                f"{one.table}.{one.column}",
+                f"is an integer, and its sequence {one.name} is at {one.last:,} of {_INT4:,} ({one.last / _INT4:.0%})",
+                related=(one.name, one.table),
             )
 
 

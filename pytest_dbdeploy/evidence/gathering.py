@@ -39,6 +39,7 @@ class Gathering:
         """A unit starts."""
         self.lsn = lsn
         self._locks, self._states, self._entries = set(), {}, set()
+        self.known.index_names.clear()
 
     def committed(self) -> None:
         """The unit's files are what the next one finds."""
@@ -77,6 +78,7 @@ class Gathering:
             self.known.made.clear()
         if reading.noted:
             self.known.made.update(seen.tables)
+            self.known.index_names.update(seen.indexes)
         entries = set(reading.locked.split(",")) if reading.locked else set()
         # Most of what the transaction has locked is as the statement before left it.
         fresh = [entry(one) for one in entries - self._entries]

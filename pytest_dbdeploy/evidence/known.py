@@ -25,12 +25,14 @@ class Relation:
 
 
 class Known:
-    """``filenodes``: of each, as the last commit left it. ``made``: names of tables that the plan itself has made."""
+    """``filenodes``: of each, as the last commit left it. ``made``: names of tables that the plan itself has made. ``index_names``: of
+    indexes that the transaction has altered."""
 
     def __init__(self) -> None:
         self._relations: dict[int, Relation] = {}
         self.filenodes: dict[int, int | None] = {}
         self.made: dict[int, str] = {}
+        self.index_names: dict[int, str] = {}
         self._youngest = 0
 
     def look(self, monitor: psycopg.Connection[Any]) -> None:
@@ -90,10 +92,11 @@ class Known:
 
     def made_again(self, conn: psycopg.Connection[Any], indexes: Iterable[int]) -> dict[int, bool]:
         """Of indexes that are gone, those that are there again under their name, by their new oid, and whether with a new file."""
-        old = {self[oid].name: oid for oid in indexes}
+        old = {self.index_names.get(oid) or self[oid].name: oid for oid in indexes}
         rebuilt = {}
         for oid, name, filenode in conn.execute(query("evidence_indexes"), {"names": list(old)}).fetchall():
             self._relations[oid] = self[old[name]]
+            self.index_names[oid] = name
             self._youngest = max(self._youngest, oid)
             rebuilt[oid] = filenode != self.filenodes.get(old[name])
             self.filenodes[oid] = filenode

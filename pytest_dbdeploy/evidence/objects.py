@@ -64,12 +64,13 @@ _HOLD_ROWS = frozenset({"table", "materialized view", "foreign table"})
 
 
 class Noted(NamedTuple):
-    """``tables``: names by oid, of those with rows among what was created and altered."""
+    """``tables``: names by oid, of those with rows among what was created and altered; ``indexes``: of altered ones."""
 
     created: tuple[TouchedObject, ...] = ()
     altered: tuple[TouchedObject, ...] = ()
     dropped: tuple[DroppedObject, ...] = ()
     tables: Mapping[int, str] = MappingProxyType({})
+    indexes: Mapping[int, str] = MappingProxyType({})
 
 
 def install(conn: psycopg.Connection[Any]) -> bool:
@@ -109,6 +110,7 @@ def parse(noted: str) -> Noted:
     altered: dict[TouchedObject, None] = {}
     dropped: list[DroppedObject] = []
     tables: dict[int, str] = {}
+    indexes: dict[int, str] = {}
     for tag, kind, identity, *rest in json.loads(f"[{noted[:-1]}]"):
         if tag is None:
             dropped += _dropped(kind, identity, *rest)
@@ -117,6 +119,8 @@ def parse(noted: str) -> Noted:
             (created if tag.startswith("CREATE") else altered)[found] = None
             if kind in _HOLD_ROWS:
                 tables[rest[0]] = identity
+            elif kind == "index" and not tag.startswith("CREATE"):
+                indexes[rest[0]] = identity
     for one in created:
         altered.pop(one, None)
     constraints = {one.object.rpartition(".")[2] for one in dropped if one.kind == "constraint"}
@@ -125,7 +129,7 @@ def parse(noted: str) -> Noted:
         for one in dropped
         if not (one.kind == "index" and one.object.rpartition(".")[2] in constraints and one.implicit)
     ]
-    return Noted(tuple(created), tuple(altered), tuple(kept), tables)
+    return Noted(tuple(created), tuple(altered), tuple(kept), tables, indexes)
 
 
 def _dropped(kind: str, identity: str, original: bool, address: str | None) -> Iterator[DroppedObject]:

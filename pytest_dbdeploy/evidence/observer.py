@@ -33,7 +33,7 @@ from .gathering import BLOCK_WRITES, EXCLUSIVE, Fields, Gathering
 from .known import Known
 from .own import OwnWork
 from .polling import Polled, polled
-from .reading import Reading, State
+from .reading import Reading, State, reading_of
 from .together import SMALL, NotTogether, written_in_vain
 
 #: A transaction may still choose its isolation level after these; after a query of ours it could not.
@@ -84,7 +84,7 @@ class Observer:
         self._asked = False
         self._failed_at = 0.0
         self._own = OwnWork(self.known, migrations, self.words)
-        self._reading: str = query("evidence_reading")
+        self._reading: str = reading_of("evidence_reading_whole")
         self._start: str = query("evidence_start")
         self._at_start: tuple[Any, ...] | None = None
         self._renamed: list[tuple[int, str, int | None]] = []
@@ -109,7 +109,7 @@ class Observer:
             prepared = self._reading.replace("{last}", "$1")
             conn.execute(f"prepare dbdeploy_reading (oid) as {prepared}".encode())
             self._reading = "execute dbdeploy_reading ({last})"
-            own = query("evidence_reading_own").replace("{table}", "$1")
+            own = reading_of("evidence_reading_own").replace("{table}", "$1")
             conn.execute(f"prepare dbdeploy_reading_own (text) as {own}".encode())
             conn.execute(f"prepare dbdeploy_start as {self._start}".encode())
             self._start = "execute dbdeploy_start"
@@ -365,7 +365,7 @@ class Observer:
         strong = {(oid, mode) for oid, mode in locks if mode in BLOCK_WRITES and oid in self.known}
         found["lock_seconds"] = self._polled.seconds(strong, {oid: self.known[oid].name for oid, _ in strong})
         self._gathered.add_states(found, conn, tag, self._before, after)
-        found["created"], found["altered"], found["dropped"], _ = objects.parse((noted and noted[0]) or "")
+        found["created"], found["altered"], found["dropped"] = objects.parse((noted and noted[0]) or "")[:3]
         found["wal_bytes"] = lsn - self._gathered.lsn
         self.known.filenodes.update({oid: state.filenode for oid, state in after.items()})
         return found

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import LiteralString, NamedTuple
+
+from ..db.sql import query
 
 
 class State(NamedTuple):
@@ -24,6 +26,11 @@ class Reading(NamedTuple):
     forgotten: str | None
     locked: str | None
     ended: float
+
+
+def reading_of(locks: LiteralString) -> LiteralString:
+    """The query for a reading of the locks that the SQL file ``locks`` gives."""
+    return query("evidence_reading").replace("{relations}", query(locks))
 
 
 def entry(text: str) -> tuple[int, str, State]:

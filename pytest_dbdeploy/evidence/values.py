@@ -43,7 +43,7 @@ def changed_values(
 
     What cannot be compared (no primary key, too large, a row that is gone) has a ``problem``, or is left out of the counts.
     """
-    renamed = {(c.after or {}).get("name"): c.object for c in changes if c.change is ChangeType.RENAMED}
+    renamed = _old_names(changes)
     found = []
     columns = {
         c.object: (str((c.before or {})["type"]), str((c.after or {})["type"])) for c in _retyped(changes)
@@ -79,15 +79,22 @@ def columns_made_again(
     again: Mapping[str, Collection[str]],
     before: Mapping[str, Mapping[str, Any]],
     after: Mapping[str, Mapping[str, Any]],
+    changes: Sequence[Change],
 ) -> dict[str, tuple[str, str]]:
     """column -> its types before and after, of columns in whose place, or in the place of whose table, others were made (``again``:
-    kind -> names). Also: columns of the snapshots."""
+    kind -> names). Also: columns of the snapshots, and the changes between them."""
     columns, tables = again.get("column", ()), again.get("table", ())
+    renamed = _old_names(changes)
     return {
-        column: (str(before[column].get("type")), str(after[column].get("type")))
-        for column in sorted(before)
-        if column in after and (column in columns or parent_name(column) in tables)
+        column: (str(before[old].get("type")), str(after[column].get("type")))
+        for column in sorted(after)
+        if (column in columns or parent_name(column) in tables)
+        and (old := _old_name(column, renamed)) in before
     }
+
+
+def _old_names(changes: Sequence[Change]) -> dict[Any, str]:
+    return {(c.after or {}).get("name"): c.object for c in changes if c.change is ChangeType.RENAMED}
 
 
 def _retyped(changes: Sequence[Change]) -> Iterator[Change]:

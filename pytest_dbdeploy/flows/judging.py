@@ -59,7 +59,9 @@ def judge_rehearsal(
         history=_history(plan),
         drift=plan.drift,
     )
-    columns = columns_made_again(again, before.objects.get("column", {}), after.objects.get("column", {}))
+    columns = columns_made_again(
+        again, before.objects.get("column", {}), after.objects.get("column", {}), changes
+    )
     facts = _of_clone(workspace, urls[1], urls[2], facts, plan, changes, evidence, columns)
     facts = _of_target(workspace, urls[0], facts)
     workspace.record.notes += _waiting(evidence, facts)

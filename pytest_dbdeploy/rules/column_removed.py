@@ -74,6 +74,8 @@ def _made_again(seen: Seen) -> list[Finding]:
         if values.changed:
             total = values.changed + values.unchanged + values.normalised
             what = f"{values.changed:,} of its {total:,} values are others"
+        elif values.gone:
+            what = f"of its {values.gone:,} rows none is found by its old key"
         else:
             what = f"whether its values stay is not known: {values.problem or 'the table has no rows here'}"
         table = parent_name(values.column)

@@ -30,7 +30,7 @@ def check(seen: Seen) -> list[Finding]:
     """One finding a column whose values change, and one a change of type that fails on values."""
     findings = []
     for values in seen.facts.values:
-        if not values.changed or values.made_again:
+        if not values.changed or values.made_again or not _written_anew(seen, parent_name(values.column)):
             continue
         change = next(
             (c for c in seen.changes if c.object == values.column and c.change is ChangeType.MODIFIED), None
@@ -48,6 +48,14 @@ def check(seen: Seen) -> list[Finding]:
             table = evidence.violation.relation if evidence.violation else evidence.migration
             findings.append(found(RULE.name, table, message, _ADVICE, place_of(evidence), refused=True))
     return findings
+
+
+def _written_anew(seen: Seen, table: str) -> bool:
+    """Whether a statement wrote the table, or a partition of it, anew: where none did, it was an UPDATE that changed values, as it says itself."""
+    names = {table, *(c.object for c in seen.changes if (c.after or {}).get("name") == table)}
+    rewritten = {name for e in seen.evidence for name in e.rewritten}
+    rewritten |= {seen.facts.parents[name] for name in rewritten if name in seen.facts.parents}
+    return not seen.evidence or not names.isdisjoint(rewritten)
 
 
 def _message(values: ColumnValues) -> str:

@@ -41,7 +41,7 @@ RULE = Rule(
         ("column",),
         ChangeType.MODIFIED,
         _message,
-        "INSERTs that leave it out write NULL from now on: drop it when every application writes the column itself.",
+        "INSERTs that leave it out write NULL from now on, or fail where it is NOT NULL: drop it when every application writes the column itself.",
     ),
     "public.orders.status",
 )

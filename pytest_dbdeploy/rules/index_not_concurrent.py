@@ -25,8 +25,9 @@ from .locks import held, size
 
 
 def check(seen: Seen) -> list[Finding]:
-    """One finding an index that was made or dropped by a statement that holds its table."""
+    """One finding an index that was made or dropped by a statement that holds its table, which stays."""
     findings = []
+    removed = {d.object for e in seen.evidence for d in e.dropped if d.kind == "table"}
     for evidence in seen.evidence:
         tables = [lock.relation for lock in held(evidence) if lock.relation not in evidence.rewritten]
         if not tables and evidence.tag == "DROP INDEX":
@@ -36,7 +37,11 @@ def check(seen: Seen) -> list[Finding]:
         made = [
             c.object for c in evidence.created if c.kind == "index" and set(tables) & set(evidence.scanned)
         ]
-        gone = [d.object for d in evidence.dropped if d.kind == "index" and not d.implicit]
+        gone = [
+            d.object
+            for d in evidence.dropped
+            if d.kind == "index" and not d.implicit and not removed.issuperset(tables)
+        ]
         for names, doing in ((made, "is built on"), (gone, "is dropped from")):
             for name in names:
                 known = size(seen, tables[0])

@@ -45,8 +45,6 @@ def _broken(seen: Seen) -> Iterator[tuple[Change, str]]:
         after = change.after or {}
         if turned(change, "not_null") == (None, True) and not after.get("default"):
             yield change, f"column {change.object} must not be NULL any more"
-        elif (change.before or {}).get("default") and not after.get("default") and after.get("not_null"):
-            yield change, f"column {change.object} is NOT NULL and has no default any more"
 
 
 RULE = Rule(

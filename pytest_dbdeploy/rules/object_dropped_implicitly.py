@@ -54,13 +54,10 @@ def check(seen: Seen) -> list[Finding]:
     }
     findings = []
     for change in seen.changes:
+        if change.change is not ChangeType.REMOVED or change.kind not in _KINDS:
+            continue
         gone = dropped(seen, change)
-        if (
-            change.change is not ChangeType.REMOVED
-            or change.kind not in _KINDS
-            or gone is None
-            or not gone.implicit
-        ):
+        if gone is None or not gone.implicit:
             continue
         if _of_columns_alone(change, columns) or inherited(seen, change):
             continue

@@ -54,7 +54,9 @@ class Meanwhile:
             comparable = bool(relation.keys) and old is not None and relation.keys[0] in old.keys
             if relation.kind in ("r", "p") and relation.columns and (comparable or name in there):
                 old = old and _without(old, generated)
-                special = new.get(name, []), lacking.get(name, []), only_now.get(name, {})
+                # A table that is new as a whole is undone as a whole, whatever is in which of its columns.
+                added_columns = new.get(name, []) if old is not None else []
+                special = added_columns, lacking.get(name, []), only_now.get(name, {})
                 written.append(filler.fill(relation, old, *special))
         return written
 

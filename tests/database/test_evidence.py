@@ -109,6 +109,14 @@ def test_a_renamed_table_is_known_by_its_new_name_in_the_next_migration(run):
     assert (lock.relation, lock.named) == ("public.parent", True)
 
 
+@pytest.mark.parametrize(
+    "rename", ["alter index t_ab rename to other", "do $$ begin alter index t_ab rename to other; end $$"]
+)
+def test_an_index_that_is_renamed_and_built_anew_is_seen_under_the_name_that_it_had(run, rename):
+    found = run(f'{rename}; alter table t alter b type text collate "C"')
+    assert [e.rebuilt for e in found.evidence] == [(), ("public.t_ab",)]
+
+
 def test_an_index_that_is_rebuilt_twice_is_seen_twice(run):
     found = run(
         "alter table t alter b type varchar(50); create table n (id int); commit",

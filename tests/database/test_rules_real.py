@@ -97,7 +97,7 @@ def judged(template):
                 parents=parents(old.objects["table"]),
                 made_again=frozenset(again.get("table", ())),
                 **clone_facts(was, now, rehearsal.evidence, user_tables(was), everything=False),
-                values=changed_values(was, now, changes, columns_made_again(again, *columns)),
+                values=changed_values(was, now, changes, columns_made_again(again, *columns, changes)),
                 values_lost=values_lost(was, changes),
                 **{"lock_seconds": 30.0, **thresholds},
             )
@@ -173,6 +173,16 @@ BLOCKED = {
     "alter table child rename who to gone; alter table child add who text default 'y'; alter table child drop gone": {
         ("column-removed", "public.child.who")
     },
+    "alter table child rename to kid; alter table kid rename who to gone; alter table kid add who text default 'y'; alter table kid drop gone": {
+        ("table-renamed", "public.child"),
+        ("column-removed", "public.kid.who"),
+    },
+    "alter table attic.old rename id to gone; alter table attic.old add id text; update attic.old set id = 'n' || gone; alter table attic.old drop gone; "
+    "alter table attic.old add primary key (id)": {("column-removed", "attic.old.id")},
+    "alter table attic.old rename to older; update attic.older set id = id + 100; delete from attic.older where id = 107": {
+        ("table-renamed", "attic.old")
+    },
+    "alter table child rename to kid; update kid set who = 'y'; drop table kid": {("table-removed", "public.child")},
     "drop view v; create view v as select id from t; grant select on v to public": {("view-removed", "public.v.a")},
     "alter table guarded disable row level security": {("rls-disabled", "public.guarded")},
     "alter table t enable row level security": {("rls-enabled-without-policy", "public.t")},
@@ -182,6 +192,8 @@ BLOCKED = {
     "drop function g(); create function g() returns int language sql as 'select 2'": {("privilege-widened", "public.g()")},
     "alter sequence child_id_seq restart": {("sequence-behind-max", "public.child_id_seq")},
     "insert into child (id) values (1000)": {("sequence-behind-max", "public.child_id_seq")},
+    "create sequence s owned by child.id; alter table child alter id set default nextval('s')": {("sequence-behind-max", "public.s")},
+    "create sequence s; alter table child alter id set default nextval('s')": {("sequence-behind-max", "public.s")},
     "drop table parts": {("table-removed", "public.parts")},
     "alter table parts drop column id": {("column-removed", "public.parts.id")},
     "alter table parts rename column id to key": {("column-renamed", "public.parts.id")},
@@ -255,6 +267,7 @@ WARNED = {
 # What costs nothing and breaks nothing.
 HARMLESS = [
     "alter table t alter b type varchar(20)",
+    "alter table t alter b type varchar(20); update t set b = 'written' where id = 1",
     "alter table child alter who type text",
     "alter table t alter n type numeric(12, 2)",
     "alter table t add column z int",
@@ -284,6 +297,9 @@ HARMLESS = [
     "comment on table t is 'x'",
     "alter table p rename to parent; create view p as select * from parent",
     "alter table t alter column a set statistics 500",
+    "create sequence s owned by t.a; alter table t alter a set default nextval('s')",
+    "create sequence s owned by p.id",
+    "alter sequence numbers owned by p.id",
     "analyze t",
     "alter table child add column n text; commit; update child set n = who; commit; alter table child drop column who; alter table child rename column n to who; "
     "alter table child alter who set default 'x'",
@@ -384,6 +400,12 @@ def test_the_statement_that_makes_it_so_is_named_and_not_another_that_touches_th
     (one,) = (f for f in findings if (f.rule, f.object) == finding)
     assert one.place == "m1.sql:1"
     assert one.message.endswith(f": {of}")
+
+
+def test_an_index_that_is_dropped_before_its_table_is_no_finding_of_its_own(judged, postgres17):
+    findings = judged(postgres17, "drop index keyed_v; drop table keyed")
+    assert found(findings, "block") == {("table-removed", "public.keyed")}
+    assert found(findings, "warn") == set()
 
 
 def test_a_removed_column_says_how_many_values_go_with_it(judged, postgres17):

@@ -86,3 +86,9 @@ def test_what_has_the_name_of_something_that_is_gone_was_made_again():
     }
     now |= {("class", 4, 1): ("column", "public.b.y")}
     assert made_again(was, now) == {"column": {"public.a.x"}, "table": {"public.b"}}
+
+
+def test_what_was_made_again_in_a_renamed_table_has_its_new_name():
+    was = {("class", 1, 0): ("table", "public.a"), ("class", 1, 1): ("column", "public.a.x")}
+    now = {("class", 1, 0): ("table", "public.b"), ("class", 1, 2): ("column", "public.b.x")}
+    assert made_again(was, now) == {"column": {"public.b.x"}}
