@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 
 from .. import journal
+from ..actions.concurrently import drop_transient
 from ..actions.restore import CommitUnknown
 from ..actions.restore_touched import NotPossible, Touched
 from ..db.state import DeploymentRow, State, StateTable
@@ -164,7 +165,8 @@ class _Restoring:
         self.first()
 
     def _finish(self, conn: psycopg.Connection[Any]) -> None:
-        """History and state, in the restore's own transaction."""
+        """What an interrupted REINDEX left, history and state, in the restore's own transaction."""
+        drop_transient(conn, self.before.snapshot.objects.get("index", {}))
         self.layout.forget(conn, self.before.migrations)
         history = read_history(conn, self.layout)
         if fingerprint(self.before.snapshot, history) != self.before.fingerprint:

@@ -15,7 +15,7 @@ from ..actions.apply import DEADLOCK, LOCK_NOT_AVAILABLE
 from ..compare.snapshot import Snapshot, read_snapshot
 from ..errors import RestoreError
 from ..secret import redact_sql, redactor
-from . import store
+from . import begun, store
 from .model import Aside, Undo, not_undone
 
 Connection = psycopg.Connection[Any]
@@ -92,6 +92,8 @@ class Carrying:
                 self.undo.source == "derived"
             ):  # its names are all qualified; a script is written for the role's own path
                 conn.execute("set local search_path = ''")
+            if not self.complete:
+                begun.finish(conn, self.undo)
             now = self._read(conn)
             aside = run_statements(conn, self.undo, self.xids, complete=self.complete)
             self.forget(conn)
@@ -122,7 +124,10 @@ def run_statements(
         if complete or _is_there(conn, one.relation):
             _put_aside(conn, one, complete=complete)
     for statement in undo.steps:
-        conn.execute(statement.encode())
+        if complete:
+            conn.execute(statement.encode())
+        else:
+            begun.run_step(conn, statement)
     return store.put_aside(conn, undo.deployment)
 
 

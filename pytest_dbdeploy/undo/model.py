@@ -60,7 +60,8 @@ class Touched:
 class Undo:
     """Runs in this order: ``locks`` (relations), ``aside``, ``steps``. ``migrations``: whose history rows go with it.
 
-    ``source``: ``derived``, or ``down script``. ``keeps``: what the deployment must do for it.
+    ``source``: ``derived``, or ``down script``. ``keeps``: what the deployment must do for it. ``invalid``: indexes that were not
+    valid before.
     """
 
     deployment: str
@@ -71,6 +72,7 @@ class Undo:
     keeps: tuple[Keep, ...] = ()
     touched: tuple[Touched, ...] = ()
     source: str = "derived"
+    invalid: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """``from_json`` reads it back."""
@@ -87,14 +89,16 @@ class Undo:
             keeps=tuple(_keep(one) for one in data["keeps"]),
             touched=tuple(Touched(**one) for one in data["touched"]),
             source=data["source"],
+            invalid=tuple(data.get("invalid", ())),  # an earlier version's plan has none
         )
 
     def for_target(self, baseline: Snapshot) -> Undo:
-        """The same with what the target itself says of the touched objects: another major renders them otherwise."""
+        """The same with what the target itself says of its objects: another major renders them otherwise."""
         there = baseline.objects
         return replace(
             self,
             touched=tuple(replace(t, before=there.get(t.kind, {}).get(t.name)) for t in self.touched),
+            invalid=tuple(name for name, index in there.get("index", {}).items() if index.get("invalid")),
         )
 
 

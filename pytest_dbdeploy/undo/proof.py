@@ -310,8 +310,12 @@ class Prover:
 
     def _check_asides(self, written: Sequence[Written], done: Undone) -> None:
         tables = {c.object for c in self.changes if c.kind == "table" and c.change is ChangeType.ADDED}
+        there = self.found.after.objects.get("table", {})
         for one in written:
-            if one.table in tables and "insert" in one.operations and not done.aside.get(one.table):
+            root = one.table  # rows of partitions are put aside as their table's
+            while there.get(root, {}).get("partition_of") in tables:
+                root = there[root]["partition_of"]
+            if one.table in tables and "insert" in one.operations and not done.aside.get(root):
                 raise CannotUndo(f"rows written meanwhile to {one.table} would be lost")
 
     def _check_positions(self) -> None:
