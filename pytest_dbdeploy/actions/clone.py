@@ -216,6 +216,7 @@ def _dump(
         options=options,
         purpose="clone",
         error=CloneError,
+        hold=False,
     )
     write_dump(work.target, conn, snapshot, wanted, work.step)
 

@@ -21,6 +21,7 @@ from ..layouts.base import LayoutReader
 from ..model import Backup, Level, LogPhase, RowsWritten
 from ..plan import fingerprint, read_history
 from ..steps import Step
+from ..undo import store
 from .before import Before
 from .others_writes import RESTORED, rows_written_since
 from .restoring import Restored, Wanted, dump_replaced, restore_and_verify
@@ -173,6 +174,7 @@ class _Restoring:
             raise RestoreError(
                 "after the rollback the migration history would not be as it was, so nothing was changed"
             )
+        store.note_restore(conn)
         row = conn.execute("select pg_current_xact_id()::text").fetchone()
         self.workspace.journal.append(RESTORED, xid=row[0] if row else None)
         table = StateTable(self.workspace.settings.state.schema_)

@@ -61,7 +61,7 @@ class Undo:
     """Runs in this order: ``locks`` (relations), ``aside``, ``steps``. ``migrations``: whose history rows go with it.
 
     ``source``: ``derived``, or ``down script``. ``keeps``: what the deployment must do for it. ``invalid``: indexes that were not
-    valid before.
+    valid before. ``restored``: transactions of restores since, whose rows bear their mark, whoever had written them.
     """
 
     deployment: str
@@ -73,6 +73,7 @@ class Undo:
     touched: tuple[Touched, ...] = ()
     source: str = "derived"
     invalid: tuple[str, ...] = ()
+    restored: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """``from_json`` reads it back."""
@@ -90,6 +91,7 @@ class Undo:
             touched=tuple(Touched(**one) for one in data["touched"]),
             source=data["source"],
             invalid=tuple(data.get("invalid", ())),  # an earlier version's plan has none
+            restored=tuple(data.get("restored", ())),
         )
 
     def for_target(self, baseline: Snapshot) -> Undo:
