@@ -153,7 +153,7 @@ def verify(backup: Backup) -> None:
     if _sha256(backup.path) != backup.sha256:
         raise BackupError(
             f"the backup {backup.path} is not what was written: its checksum differs",
-            hint="The file was changed or is damaged; use another backup.",
+            hint="The file was changed or is damaged, or is another deployment's: bring an intact copy of it here, then run the command again.",
         )
     reader_for(backup.path, 0, BackupError)
 
