@@ -155,8 +155,12 @@ def main() -> int:
             with connect(url, purpose="benchmark", autocommit=True) as conn:
                 conn.execute(TABLE.format(rows=given.rows, data=given.data, value=VALUES[given.data]))
                 conn.execute("vacuum analyze rows")
+                conn.execute("checkpoint")
+                (size,) = conn.execute("select pg_total_relation_size('rows') / 1000000").fetchone() or (0,)
         meter = Meter(urls)
-        print(f"{given.rows:,} rows, {given.runs} runs, medians in seconds; load {os.getloadavg()[0]:.1f}")
+        print(
+            f"{given.rows:,} rows, {size} MB, {given.data}, {given.runs} runs, medians in seconds; load {os.getloadavg()[0]:.1f}"
+        )
         for differences in DIFFERENCES:
             with connect(urls[1], purpose="benchmark", autocommit=True) as conn:
                 step = given.rows // differences if differences else given.rows + 1
@@ -164,6 +168,7 @@ def main() -> int:
                 conn.execute("update rows set number = id %% 1000 where number <> id %% 1000", [])
                 conn.execute("update rows set number = number + 1 where id %% %s = 0", [step])
                 conn.execute("vacuum rows")
+                conn.execute("checkpoint")  # what was changed is not written while others are measured
             good = report(differences, measured(meter, urls, psql, differences, given)) and good
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"our process: at most {memory:.0f} MB resident (goal: {MEMORY_MB})")

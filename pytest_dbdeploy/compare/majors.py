@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from .names import as_on_any_version
+
 if TYPE_CHECKING:  # the module that reads snapshots needs a driver, this one does not
     from .snapshot import Snapshot
 
@@ -28,6 +30,8 @@ def aligned(before: Snapshot, after: Snapshot) -> tuple[_Objects, _Objects]:
     """The objects of both, as the older of their major versions would have them; the snapshots stay as they are."""
     lower = min(before.major, after.major)
     one, two = (_lowered(snapshot.objects, lower) for snapshot in (before, after))
+    if lower < 16 and before.major != after.major:
+        one, two = _plainly_written(one), _plainly_written(two)
     for kind in ("view", "materialized view"):
         for name in one.get(kind, {}).keys() & two.get(kind, {}).keys():
             old, new = one[kind][name], two[kind][name]
@@ -61,6 +65,24 @@ def _lowered(objects: Mapping[str, Mapping[str, Mapping[str, Any]]], lower: int)
                 if kind in _RELATIONS or (kind == "default privileges" and name.endswith(" on tables")):
                     _without_maintain(properties)
     return copy
+
+
+def _plainly_written(objects: _Objects) -> _Objects:
+    """Without what only 16 and later write: quotes around new keywords, and that XML is not indented."""
+    return {
+        kind: {as_on_any_version(name): _plain(properties) for name, properties in names.items()}
+        for kind, names in objects.items()
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return as_on_any_version(value).replace(" NO INDENT)", ")")
+    if isinstance(value, dict):
+        return {key: _plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(_plain, value))
+    return value
 
 
 def _without_maintain(properties: dict[str, Any]) -> None:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 
+# What 16 and 17 made keywords: `quote_ident` of an earlier server leaves them bare.
+_LATER_KEYWORDS = re.compile(
+    r"""(?<!["'])"(json|json_(?:array|arrayagg|exists|object|objectagg|query|scalar|serialize|table|value)|merge_action|system_user)"(?!["'])"""
+)
 _PART = re.compile(r'"((?:[^"]|"")*)"|([^".]+)')
 
 
@@ -44,3 +48,8 @@ def first_name(name: str) -> str:
 def quoted(part: str) -> str:
     """One part as PostgreSQL prints it. Reserved words are not known here: ``"order"`` stays bare."""
     return part if re.fullmatch(r"[a-z_][a-z0-9_$]*", part) else '"' + part.replace('"', '""') + '"'
+
+
+def as_on_any_version(text: str) -> str:
+    """A name, or a text with names in it, as every supported version prints it. To compare only: no server may be asked with it."""
+    return _LATER_KEYWORDS.sub(r"\1", text) if '"' in text else text

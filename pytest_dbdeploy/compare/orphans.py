@@ -12,7 +12,7 @@ from psycopg import sql
 
 from ..db.sql import query
 from ..errors import TargetError
-from .names import split_name
+from .names import as_on_any_version, split_name
 from .relations import Catalogue, Relation
 from .rendering import shown
 from .row_pair import Side
@@ -58,6 +58,7 @@ def read_references(
         query("row_references"), parameters
     ):
         pairs = tuple((schema, operator) for schema, operator in operators)
+        name, table, target = map(as_on_any_version, (name, table, target))
         found[name] = Reference(
             name, table, tuple(columns), target, tuple(targets), pairs, match == "f", period
         )

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import psycopg
 
 from ..compare.ignore import Ignored, leaves_out
+from ..compare.names import as_on_any_version
 from ..compare.orphans import Orphans, Reference, configured, find_orphans, read_references, reference_name
 from ..compare.reader import Reader
 from ..compare.relations import read_catalogue
@@ -69,11 +70,14 @@ class RowReading:
             with self._connect(database.url) as conn, self._watched(conn, database):
                 try:
                     found = conn.execute(query("row_tables"), self.parameters).fetchall()
-                    references |= {row[0] for row in conn.execute(query("row_references"), self.parameters)}
+                    references |= {
+                        as_on_any_version(row[0])
+                        for row in conn.execute(query("row_references"), self.parameters)
+                    }
                 except psycopg.Error as error:
                     why = error.diag.message_primary or error
                     raise TargetError(f"the tables of {database.label} cannot be read: {why}") from error
-            tables |= {name for name, _, _, partition, *_ in found if not partition}
+            tables |= {as_on_any_version(name) for name, _, _, partition, *_ in found if not partition}
         return sorted(tables), sorted(references)
 
     def read(
@@ -123,7 +127,9 @@ class RowReading:
         )
         # All relations: a reference may lead out of the schemas that are compared.
         exclude = self.parameters["exclude"]
-        return Side(reader, reader.submit(lambda conn: read_catalogue(conn, exclude)).result())
+        catalogue = reader.submit(lambda conn: read_catalogue(conn, exclude)).result()
+        relations = {as_on_any_version(name): relation for name, relation in catalogue.relations.items()}
+        return Side(reader, replace(catalogue, relations=relations))
 
     def _references(self, side: Side) -> dict[str, Reference]:
         exclude, schemas = self.parameters["exclude"], self.parameters["schemas"]

@@ -134,11 +134,13 @@ def test_a_read_only_environment_is_compared_but_never_deployed_to(compared):
 
 def test_databases_of_two_server_versions_are_equal(make_project, postgres15, postgres18):
     project = make_project(owned(postgres15, "one_owner"))
-    project.write("dbdeploy.yaml", "environments: {dev: {}, local: {}}\n")
-    project.sql(TABLES)
+    project.write("dbdeploy.yaml", "environments: {dev: {}, local: {}}\ncompare: {rows: checksum}\n")
+    # Names that 16 made keywords.
+    tables = TABLES + 'create table "system_user" (id int primary key, "json" int references "system_user");'
+    project.sql(tables)
     project.first, project.url = project.url, owned(postgres18, "one_owner")
     project.other = project.url
-    project.sql(TABLES)
+    project.sql(tables)
     assert compare(project, "--dbdeploy-compare=dev,local").ended == (0, "equal")
 
 

@@ -31,6 +31,10 @@ def differ(kind, old, new, majors):
         ("view", {"definition": " SELECT t.a,\n    lower(t.b)\n   FROM s.t\n  WHERE t.b <> 't.b';"},
          {"definition": " SELECT a,\n    lower(b)\n   FROM s.t\n  WHERE b <> 't.b';"}, (15, 16)),
         ("materialized view", {"definition": ' SELECT "T".a FROM s."T";'}, {"definition": ' SELECT a FROM s."T";'}, (15, 18)),
+        ("constraint", {"definition": "CHECK (json IS NOT NULL)"}, {"definition": 'CHECK ("json" IS NOT NULL)'}, (15, 17)),
+        ("index", {"keys": ["json", "t.system_user"]}, {"keys": ['"json"', 't."system_user"']}, (15, 16)),
+        ("view", {"definition": " SELECT XMLSERIALIZE(CONTENT t.x AS text) AS x\n   FROM s.t;"},
+         {"definition": " SELECT XMLSERIALIZE(CONTENT x AS text NO INDENT) AS x\n   FROM s.t;"}, (15, 17)),
     ],
 )  # fmt: skip
 def test_what_only_the_newer_one_says_is_no_difference(kind, old, new, majors):
@@ -49,12 +53,24 @@ def test_what_only_the_newer_one_says_is_no_difference(kind, old, new, majors):
         ("extension", {"version": "1.5", "_newest": True}, {"version": "1.4"}, (15, 17)),
         ("view", {"definition": "SELECT t.a FROM s.t"}, {"definition": "SELECT a FROM s.t"}, (16, 16)),
         ("view", {"definition": "SELECT t.a FROM s.t"}, {"definition": "SELECT b FROM s.t"}, (15, 17)),
+        ("column", {"default": "'json'::text"}, {"default": "'\"json\"'::text"}, (15, 17)),
+        ("constraint", {"definition": "CHECK (json IS NULL)"}, {"definition": 'CHECK ("json" IS NULL)'}, (17, 18)),
         ("view", {"definition": "SELECT t.a FROM s.t WHERE t.a = 't.a'"}, {"definition": "SELECT a FROM s.t WHERE a = 'a'"}, (15, 17)),
         ("view", {"definition": "SELECT t.a, u.b FROM s.t, s.u"}, {"definition": "SELECT u.a, t.b FROM s.t, s.u"}, (15, 17)),
     ],
 )  # fmt: skip
 def test_what_both_can_say_is_one(kind, old, new, majors):
     assert differ(kind, old, new, majors)
+
+
+def test_a_name_that_became_a_keyword_is_the_same_name():
+    one = Snapshot(
+        150000, {"table": {"s.system_user": {}}, "column": {"s.system_user.json": {"type": "json"}}}
+    )
+    two = Snapshot(
+        170000, {"table": {'s."system_user"': {}}, "column": {'s."system_user"."json"': {"type": "json"}}}
+    )
+    assert differences(one, two) == differences(two, one) == ()
 
 
 def test_the_snapshots_stay_as_they_are():
