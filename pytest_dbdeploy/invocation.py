@@ -79,6 +79,13 @@ def requested_action(config: pytest.Config) -> Action | None:
     for flag, value in {ENV.flag: environment, **given}.items():
         if value is not None and not (value.strip() if isinstance(value, str) else value):
             raise ConfigError(f"{flag} is empty.", hint=f"Write a value: {flag}={_METAVARS[flag]}.")
+    for option in (ENV, ROLLBACK, RESUME):
+        values = dict.fromkeys(getattr(config.option, f"{option.dest}_given", ()))
+        if len(values) > 1:
+            raise ConfigError(
+                f"{option.flag} was given more than once: {redactor.redact(', '.join(values))}.",
+                hint="Give it once; PYTEST_ADDOPTS counts too.",
+            )
     if environment is not None and "://" in environment:
         raise ConfigError(
             f"{ENV.flag} names an environment; it was given a URL.",

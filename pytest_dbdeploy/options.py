@@ -6,6 +6,7 @@ named tuples (a dataclass takes a millisecond to make). What the given options m
 
 from __future__ import annotations
 
+import argparse
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -119,11 +120,29 @@ OPTIONS: tuple[Option, ...] = (
 )
 
 
+class _Given(argparse.Action):
+    """Stores the value, as ``store`` does, and that it was given: two environments on one command line are a mistake, not a choice."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        setattr(namespace, self.dest, values)
+        setattr(namespace, f"{self.dest}_given", (*getattr(namespace, f"{self.dest}_given", ()), values))
+
+
 def add_options(parser: pytest.Parser) -> None:
     """Declares every option and ini key to pytest. All default to None, so that "not given" differs from any value."""
     group = parser.getgroup("dbdeploy", "database deployment gates")
     for option in OPTIONS:
-        known = {"value": {"action": "store"}, "flag": {"action": "store_true"}, "list": {"action": "append"}}
+        known: dict[str, dict[str, Any]] = {
+            "value": {"action": _Given if option.action else "store"},
+            "flag": {"action": "store_true"},
+            "list": {"action": "append"},
+        }
         settings: dict[str, Any] = {**known[option.kind], "default": None, "dest": option.dest}
         if option.metavar is not None:
             settings["metavar"] = option.metavar

@@ -114,10 +114,11 @@ def _read_target(
     schema = read_schema(conn, layout, own_schemas)
     history = schema.history
     units = tuple(initial_units(layout.group(history.pending)))
-    notes = list(plan.notes) + list(url.notes)
+    notes = list(plan.notes)
     if facts.user_tables and not history.exists and history.pending:
         notes.append(
-            f"the target has {facts.user_tables} tables but no migration history: all migrations are pending"
+            f"the target has {facts.user_tables} table{'s' if facts.user_tables > 1 else ''} but no migration history:"
+            " all migrations are pending"
         )
     plan = replace(
         plan,

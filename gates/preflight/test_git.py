@@ -41,7 +41,7 @@ def test_working_tree_is_clean(git):
     if git.dirty:
         more = " ..." if len(git.dirty) > 5 else ""
         pytest.fail(
-            f"{len(git.dirty)} uncommitted files, which are not deployed: {', '.join(git.dirty[:5])}{more}",
+            f"{len(git.dirty)} uncommitted file{'s' if git.dirty[1:] else ''}, not deployed: {', '.join(git.dirty[:5])}{more}",
             pytrace=False,
         )
 

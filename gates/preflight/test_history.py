@@ -20,7 +20,10 @@ def test_history_is_sound(dbdeploy_plan, _dbdeploy_checks):
         if p.blocking and f"migration-{p.kind}" not in RULES
     ]
     if found:
-        lines = [f"{what}: {message}" + (f"\n{hint}" if hint else "") for what, message, hint in found]
+        lines = [
+            ("" if what == "failed" else f"{what}: ") + message + (f"\n{hint}" if hint else "")
+            for what, message, hint in found
+        ]
         pytest.fail("\n".join(lines), pytrace=False)
 
 
@@ -29,9 +32,10 @@ def test_populated_target_has_a_history(dbdeploy_plan):
     """First deployment to a database that was filled by other means: every migration is pending, which is seldom meant."""
     if dbdeploy_plan.target is None or dbdeploy_plan.history is None:
         pytest.fail("not known: the target could not be read", pytrace=False)
-    if dbdeploy_plan.target.user_tables and not dbdeploy_plan.history.exists and dbdeploy_plan.migrations:
+    tables = dbdeploy_plan.target.user_tables
+    if tables and not dbdeploy_plan.history.exists and dbdeploy_plan.migrations:
         pytest.fail(
-            f"the target has {dbdeploy_plan.target.user_tables} tables but no migration history, so all "
-            f"{len(dbdeploy_plan.migrations)} migrations are pending; if they were applied by other means, write the history first",
+            f"the target has {tables} table{'s' if tables > 1 else ''} but no migration history, so all migrations are pending"
+            f" ({len(dbdeploy_plan.migrations)}); if they were applied by other means, write the history first",
             pytrace=False,
         )

@@ -110,7 +110,7 @@ def describe_orphans(reference: Reference, found: Orphans, samples: str) -> str:
     lines = [
         "  " + ", ".join(f"{escaped(name)}={value(content)}" for name, content in row) for row in found.rows
     ]
-    return "\n".join([text + (f"; the first {len(lines)}:" if found.count > len(lines) else ":"), *lines])
+    return "\n".join([text + (f"; the first {len(lines)}" if found.count > len(lines) else ""), *lines])
 
 
 def _find(

@@ -22,6 +22,21 @@ Duration = Annotated[
         }
     ),
 ]
+
+
+def _some_time(seconds: float) -> float:
+    if seconds <= 0:
+        raise ValueError(f"must be longer than 0, {DURATION_HELP}")
+    return seconds
+
+
+#: Where 0 would mean "for ever" to PostgreSQL, or "without a pause" to us.
+SomeTime = Annotated[
+    float,
+    BeforeValidator(parse_duration),
+    AfterValidator(_some_time),
+    WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, "description": DURATION_HELP}),
+]
 Size = Annotated[
     int,
     BeforeValidator(parse_size),

@@ -23,7 +23,7 @@ from pydantic import (
 
 from ..model import Level, Severity
 from ..secret import Secret
-from .fields import Duration, HttpUrl, SecretText, SecretUrl, Size
+from .fields import Duration, HttpUrl, SecretText, SecretUrl, Size, SomeTime
 
 
 class Section(BaseModel):
@@ -34,6 +34,8 @@ class Section(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _null_is_the_default(cls, data: object) -> object:
+        if data is None:
+            return {}
         return (
             {key: value for key, value in data.items() if value is not None}
             if isinstance(data, dict)
@@ -48,7 +50,7 @@ class Health(Section):
     expect_status: Annotated[int, Field(ge=100, le=599)] = 200
     headers: dict[str, str] = Field(default={}, repr=False)
     timeout: Duration = 60.0
-    interval: Duration = 2.0
+    interval: SomeTime = 2.0
     stable_for: Duration = 0.0
 
     @model_validator(mode="after")
@@ -209,8 +211,8 @@ class Release(Section):
 class Timeouts(Section):
     """``lock``: for one attempt, of ``lock_retries``. ``statement`` None: no limit."""
 
-    connect: Duration = 10.0
-    lock: Duration = 1.0
+    connect: SomeTime = 10.0
+    lock: SomeTime = 1.0
     lock_retries: Annotated[int, Field(ge=0)] = 20
     statement: Duration | None = None
 

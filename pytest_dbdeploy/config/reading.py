@@ -92,6 +92,8 @@ def find_file(rootdir: Path, config_file: Sourced[Path | None]) -> Path | None:
     default = rootdir / DEFAULT_CONFIG
     if default.is_file():
         return default
+    if default.is_dir():
+        raise ConfigError(f"{default} is a folder.", hint="The configuration is a file: rename the folder.")
     if default.with_suffix(".yml").is_file():
         raise ConfigError(
             f"{rootdir} holds dbdeploy.yml: it is not read.", hint=f"Rename it to {DEFAULT_CONFIG}."
@@ -123,6 +125,8 @@ def read_configuration(
         known = {
             problem.path for problem in problems
         }  # a key left out for its variable is not missing besides
+        # nor is a list empty besides whose only element is wrong
+        known |= {tuple(one["loc"][:-1]) for one in details}
         problems += [_problem(read, one) for one in details if tuple(one["loc"]) not in known]
     if problems:
         raise config_error(shown, problems)

@@ -78,10 +78,11 @@ class EarlierFlow(CommonFlow):
         )
         if row is None:
             what = f"no deployment {wanted}" if wanted != "last" else "no deployment that changed it"
-            raise ConfigError(
-                f"the target of environment {self.environment.name} knows {what}",
-                hint=f"the deployments of a target are in its table {self.settings.state.schema_}.deployments",
-            )
+            hint = f"the deployments of a target are in its table {self.settings.state.schema_}.deployments"
+            died = journal.death(self.settings.artifacts / wanted) if wanted and wanted != "last" else None
+            if died is not None and not died.touched:
+                hint = f"its session died {died.when:%Y-%m-%d %H:%M}, before it changed anything there; deploy again:\n  pytest --dbdeploy-env={self.environment.name}"
+            raise ConfigError(f"the target of environment {self.environment.name} knows {what}", hint=hint)
         self._check(conn, row)
         return row
 

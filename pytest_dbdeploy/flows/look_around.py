@@ -73,4 +73,7 @@ def look_around(
         }
         for r in rows
     ]
+    if not checks["lock_holder"]:
+        actions = [(action, row.id) for row in rows for action in ("resume", "rollback")]
+        workspace.record.next_commands += [f"pytest --dbdeploy-{action}={id_}" for action, id_ in actions]
     return checks

@@ -52,7 +52,13 @@ class SqlLayout:
 
     def places(self, request: LayoutRequest) -> tuple[str, ...]:
         folders = (request.path,) if request.path else _FOLDERS
-        return tuple(f"{folder}/NNNN_name.sql" for folder in folders)
+        tools = {folder: _tool_of(request.rootdir / folder) for folder in folders}
+        known = {
+            folder: f" (written for {tool}: set migrations.apply to its command)"
+            for folder, tool in tools.items()
+            if tool
+        }
+        return tuple(f"{folder}/NNNN_name.sql{known.get(folder, '')}" for folder in folders)
 
     def detect(self, request: LayoutRequest) -> Detected | None:
         """Without ``path`` a folder counts only when it holds nothing else, and none that is another tool's."""
@@ -263,8 +269,14 @@ def _holds_only_migrations(folder: Path) -> bool:
     ]
     if not all(path.is_file() and _FILE.fullmatch(path.name) for path in others):
         return False
-    first = _files(folder)[0].read_text(encoding="utf-8", errors="replace")
-    return not any(marker.search(first) for marker in _FOREIGN.values())
+    return _tool_of(folder) is None
+
+
+def _tool_of(folder: Path) -> str | None:
+    """The tool that the folder's first migration is written for, if it is another one's."""
+    files = _files(folder) if folder.is_dir() else []
+    first = files[0].read_text(encoding="utf-8", errors="replace") if files else ""
+    return next((tool for tool, marker in _FOREIGN.items() if marker.search(first)), None)
 
 
 def _late(migration: Migration, newest: int) -> HistoryProblem:

@@ -49,6 +49,7 @@ class DeploymentLog:
         self.problem: str | None = None
         self._threshold = _ORDER.index(Level(level))
         self._lock = threading.Lock()
+        self._append(b"")  # there from the first moment, also where nothing reaches ``level``
 
     def write(self, entry: LogEntry) -> None:
         """Never raises for a file that cannot be written."""
@@ -69,12 +70,15 @@ class DeploymentLog:
         }
         with self._lock:
             self.entries.append(entry)
-            try:
-                descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-                with os.fdopen(descriptor, "ab") as file:
-                    file.write(jsonfile.encode(line) + b"\n")
-            except OSError as error:
-                self.problem = f"{self.path} is incomplete: {error.strerror or error}"
+            self._append(jsonfile.encode(line) + b"\n")
+
+    def _append(self, data: bytes) -> None:
+        try:
+            descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            with os.fdopen(descriptor, "ab") as file:
+                file.write(data)
+        except OSError as error:
+            self.problem = f"{self.path} is incomplete: {error.strerror or error}"
 
     def exception(self, phase: LogPhase, text: str, error: BaseException) -> None:
         """An error with its stack trace, which appears here only."""

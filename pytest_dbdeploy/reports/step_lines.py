@@ -140,8 +140,14 @@ def wrapped(line: str, width: int, indent: str | None = None) -> list[str]:
     if indent is None:
         indent = " " * (len(line) - len(line.lstrip()) + 2)
     whole = _COMMAND.sub(lambda command: command[0].replace(" ", _NO_BREAK), line)
+    text = whole.lstrip(" ")
     lines = textwrap.wrap(
-        whole, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+        text,
+        width,
+        initial_indent=whole[: len(whole) - len(text)],
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
     )
     return [part.replace(_NO_BREAK, " ") for part in lines]
 

@@ -201,9 +201,12 @@ def verdict(record: RunRecord) -> str:
         Mode.ROLLBACK: f"NOT ROLLED BACK: {name}",
         Mode.RESUME: f"NOT RESUMED: {name}",
     }.get(record.mode, f"NOT DEPLOYED: {name} is untouched")
+    nothing = {Mode.RESUME: f"NOTHING TO RESUME: that deployment to {name} is finished"}.get(
+        record.mode, f"NOTHING TO DEPLOY: {name} is up to date"
+    )
     texts = {
         Outcome.DEPLOYED: f"DEPLOYED: {name}, verified and kept",
-        Outcome.NOTHING_TO_DEPLOY: f"NOTHING TO DEPLOY: {name} is up to date",
+        Outcome.NOTHING_TO_DEPLOY: nothing,
         Outcome.DRY_RUN: f"DRY RUN: {name} would be deployed; nothing was written",
         Outcome.ABORTED: aborted,
         Outcome.ROLLED_BACK: f"ROLLED BACK: {name} is verified to be as it was",

@@ -82,7 +82,7 @@ class GateCollection:
             # Where the package is installed is nobody's business: without this, -v shows "<- ../../site-packages/...".
             _, line, domain = item.location
             item.location = (gate.nodeid.partition("::")[0], line, domain)
-            _without_autouse(item)
+            _without_foreign_fixtures(item)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -159,16 +159,22 @@ def _marker_problems(item: pytest.Item) -> Iterator[str]:
                 yield f"{item.nodeid}: marker dbdeploy: {key}={value!r} is none of {', '.join(allowed[key])}"
 
 
-def _without_autouse(item: pytest.Item) -> None:
-    """An application's autouse fixtures are for its tests (pytest-django's recipe creates a test database): not for built-in gates."""
+def _without_foreign_fixtures(item: pytest.Item) -> None:
+    """A conftest's autouse fixtures (pytest-django's recipe creates a test database), and what it calls as we call ours, are for its tests.
+
+    A built-in gate gets our own: what it judges by is nobody's to replace.
+    """
     info = getattr(item, "_fixtureinfo", None)
     if info is None:
         return
-    foreign = {
-        name
-        for name, definitions in info.name2fixturedefs.items()
-        if not definitions[-1].func.__module__.startswith((f"{_PACKAGE.partition('.')[0]}.", "_pytest."))
-    }
+    ours = (f"{_PACKAGE.partition('.')[0]}.", "_pytest.")
+    foreign = set()
+    for name, definitions in info.name2fixturedefs.items():
+        own = [one for one in definitions if one.func.__module__.startswith(ours)]
+        if own:
+            info.name2fixturedefs[name] = own
+        else:
+            foreign.add(name)
     item.fixturenames[:] = [name for name in item.fixturenames if name not in foreign]  # type: ignore[attr-defined]  # a Function has them
 
 

@@ -126,10 +126,19 @@ def write_also(config: pytest.Config, path: Path) -> None:
         return  # copied at the end: gathering the same reports twice costs time
     from .junit_artifact import ArtifactsXML
 
-    suite, family = config.getini("junit_suite_name"), config.getini("junit_family")
-    xml = ArtifactsXML(str(path), config.option.junitprefix, suite, family=family)
+    prefix = config.getoption("junitprefix", None)
+    suite, family = _ini(config, "junit_suite_name", "pytest"), _ini(config, "junit_family", "xunit2")
+    xml = ArtifactsXML(str(path), prefix, suite, family=family)
     config.pluginmanager.register(xml, "dbdeploy-junit")
     xml.pytest_sessionstart()
+
+
+def _ini(config: pytest.Config, name: str, default: str) -> str:
+    """A key of pytest's JUnit plugin, which ``-p no:junitxml`` takes away."""
+    try:
+        return str(config.getini(name))
+    except (KeyError, ValueError):
+        return default
 
 
 def copy_to(config: pytest.Config, path: Path, written: Path) -> None:

@@ -43,7 +43,8 @@ class Meanwhile:
     def write(self, filler: Filler, was: Relations, now: Relations) -> list[Written]:
         """An insert, an update, a delete in each touched and each new table, where that can be followed by a key."""
         added = [c.object for c in self.real if c.change is ChangeType.ADDED]
-        new = _grouped((parent_name(name), split_name(name)[-1]) for name in added)
+        columns = (c.object for c in self.real if c.kind == "column" and c.change is ChangeType.ADDED)
+        new = _grouped((parent_name(name), split_name(name)[-1]) for name in columns)
         lacking, only_now, generated = self._lacking(), self._only_now(), self._generated()
         touched = [name for name in self.touched(was) if name in now]
         written = []
@@ -53,8 +54,8 @@ class Meanwhile:
             comparable = bool(relation.keys) and old is not None and relation.keys[0] in old.keys
             if relation.kind in ("r", "p") and relation.columns and (comparable or name in there):
                 old = old and _without(old, generated)
-                columns = new.get(name, []), lacking.get(name, []), only_now.get(name, {})
-                written.append(filler.fill(relation, old, *columns))
+                special = new.get(name, []), lacking.get(name, []), only_now.get(name, {})
+                written.append(filler.fill(relation, old, *special))
         return written
 
     def giving_way(self) -> dict[str, set[str]]:

@@ -105,7 +105,7 @@ def test_a_reference_that_only_the_settings_name_is_checked(server):
     assert found.count == 30
     text = describe_orphans(reference, found, "keys")
     assert text.startswith(
-        'dev: 30 rows refer by who Is to a row of public."Users" that is not there; the first 20:\n  who Is=\'bob'
+        'dev: 30 rows refer by who Is to a row of public."Users" that is not there; the first 20\n  who Is=\'bob'
     )
     assert describe_orphans(reference, found, "none").endswith("that is not there")
 

@@ -77,6 +77,10 @@ CHANGES = {
     "a default": "alter table orders alter note set default 'n', alter total drop default",
     "a not null": "alter table orders alter note set not null",
     "a dropped not null": "alter table users alter name drop not null",
+    "new routines with odd names": """create type app."Odd t" as (a int, "b c" text);
+        create function app."Fu (n"(a int, "b b" app."Odd t"[]) returns int language sql as 'select 1';
+        create procedure app."Pr c"(a app."Odd t") language sql as 'select 1';
+        create aggregate app."Ag g"(int) (sfunc = int4pl, stype = int)""",
     "a replaced function": "create or replace function twice(int) returns int language sql as 'select $1 + $1'",
     "a replaced trigger function": "create or replace function touch() returns trigger language plpgsql as 'begin return new; end'",
     "a function with another result": "drop function twice(int); create function twice(int) returns bigint language sql as 'select 2::bigint * $1'",
@@ -215,6 +219,7 @@ TOGETHER = "; ".join(
         "a table of a new type",
         "a partition",
         "a replaced function",
+        "new routines with odd names",
         "a replaced view with a view above it",
         "a removed column",
         "a removed trigger, policy and statistics",

@@ -74,7 +74,7 @@ def test_orphans_on_either_side_and_references_of_the_settings_are_failed_gates(
     message = found.gate("test_no_row_is_orphaned[public.orders.user_id -> public.users.id]")["message"]
     for label in ("dev", "local"):
         assert (
-            f"{label}: 1 row refers by user_id to a row of public.users that is not there:\n  id='2', user_id='7'"
+            f"{label}: 1 row refers by user_id to a row of public.users that is not there\n  id='2', user_id='7'"
             in message
         )
     settings(compared, "{rows: none, foreign_keys: [{from: public.orders.user, to: public.users.id}]}")

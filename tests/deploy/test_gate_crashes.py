@@ -72,6 +72,13 @@ def test_a_crash_before_the_target_was_touched_is_told_once_by_the_next_session(
     whole(deployed)
 
 
+def test_one_that_died_before_the_target_was_touched_is_nothing_to_resume_and_says_so(deployed):
+    _, killed = crash(deployed, "preflight")
+    result = deployed.run(f"--dbdeploy-resume={killed}")
+    assert result.status == 4
+    assert "before it changed anything there; deploy again:\n  pytest --dbdeploy-env=dev" in result.output
+
+
 def test_last_words_hold_no_secret_and_outlive_neither_the_session_nor_its_output(deployed):
     deployed.migration("0002_phone", ADD_PHONE)
     ready = deployed.root / "ready"

@@ -181,6 +181,7 @@ def test_a_deployment_killed_at_any_point_is_named_by_the_next_and_is_resumed_or
         f"pytest --dbdeploy-rollback={killed.id}",
     ):
         assert text in message
+        assert text in refused.output.rpartition("\n  next\n")[2]
     point.let_go()
     point.no_gates()
     after = project.run(f"--dbdeploy-{command}={killed.id}")

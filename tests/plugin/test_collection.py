@@ -227,6 +227,18 @@ def test_gates_are_found_from_a_folder_below(project, monkeypatch):
     assert len(run.outcomes) == 6
 
 
+def test_what_a_conftest_calls_as_we_call_ours_is_for_the_projects_gates_only(project, rarely):
+    with (project.path / "conftest.py").open("a") as conftest:
+        conftest.write(
+            "\n\n@pytest.fixture\ndef dbdeploy_plan(request):\n    log('theirs', nodeid=request.node.nodeid)\n"
+        )
+    project.gate("preflight", "pass", arguments="dbdeploy_plan")
+    run = project.run(*rarely, built_in=True, check=False)
+    used = {event["nodeid"].partition("/")[0] for event in run.events if event["event"] == "theirs"}
+    assert used == {"gates"}, run.output
+    assert "KeyError: 'dbdeploy_plan'" not in run.output
+
+
 def test_autouse_fixtures_of_the_application_are_not_for_the_built_in_gates(project, rarely):
     with (project.path / "conftest.py").open("a") as conftest:
         conftest.write(

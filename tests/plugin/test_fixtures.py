@@ -13,6 +13,13 @@ def test_a_fixture_outside_its_phase_says_where_it_is(project, rarely):
     )
 
 
+def test_a_fixture_that_does_not_exist_is_named_in_the_reason(project, rarely):
+    project.gate("preflight", "pass", arguments="dbdeploy_sandbx")
+    run = project.run(*rarely)
+    assert run.outcome("test_case") == "error"
+    assert "ended with an error: fixture 'dbdeploy_sandbx' not found" in run.output
+
+
 def test_a_fixture_outside_an_action_says_so(project):
     project.write("test_application.py", "def test_it(dbdeploy_target):\n    pass\n")
     run = project.run("test_application.py", action=False)

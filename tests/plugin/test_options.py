@@ -37,6 +37,12 @@ def test_options_that_hide_no_gate_deploy(project, options):
     assert run.status == 0, run.output
 
 
+def test_a_session_without_pytests_junit_plugin_deploys(project, rarely):
+    run = project.run("-p", "no:junitxml", *rarely, xml_file=False)
+    assert run.status == 0, run.output
+    assert run.deployed
+
+
 @pytest.mark.parametrize("options", table(HIDING, "--deselect=gates/postdeploy"))
 def test_options_that_leave_gates_out_refuse(project, options):
     run = run_both(project, *options.split())

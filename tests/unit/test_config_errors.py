@@ -5,6 +5,7 @@ import re
 import pytest
 
 from pytest_dbdeploy.config.load import load_settings
+from pytest_dbdeploy.config.reading import find_file
 from pytest_dbdeploy.errors import ConfigError, LaterError
 from pytest_dbdeploy.invocation import Action, Sourced
 from pytest_dbdeploy.model import Mode
@@ -116,6 +117,12 @@ def test_an_unknown_key_or_rule_names_the_nearest_known_one_and_all_others(refus
         ("environments: {dev: {protected: perhaps}}", "environments.dev.protected: must be true or false"),
         ("environments: {dev: 5}", "environments.dev: must be a mapping"),
         ("environments: [dev]", "environments: must be a mapping"),
+        ("timeouts: {connect: 0s}", "timeouts.connect: must be longer than 0"),
+        ("timeouts: {lock: 0}", "timeouts.lock: must be longer than 0"),
+        (
+            "environments: {dev: {health: {interval: 0s}}}",
+            "environments.dev.health.interval: must be longer than 0",
+        ),
         (
             "environments: {dev: {app_url: dev.example}}",
             "environments.dev.app_url: must be a URL that begins with http",
@@ -148,6 +155,16 @@ def test_an_unknown_key_or_rule_names_the_nearest_known_one_and_all_others(refus
 )
 def test_a_wrong_value_or_type_says_what_is_allowed(refused, yaml, expected):
     assert expected in refused(yaml)
+
+
+def test_a_list_whose_only_element_is_wrong_is_not_said_to_be_empty(refused):
+    assert "must not be empty" not in refused("rollback: {strategies: [redo]}")
+
+
+def test_a_folder_in_the_place_of_the_file_is_refused(tmp_path):
+    (tmp_path / "dbdeploy.yaml").mkdir()
+    with pytest.raises(ConfigError, match=r"dbdeploy\.yaml is a folder"):
+        find_file(tmp_path, Sourced(None, "default"))
 
 
 def test_all_that_is_wrong_is_said_at_once_in_the_order_of_the_lines(refused):

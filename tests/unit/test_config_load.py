@@ -212,6 +212,11 @@ def test_null_in_the_file_turns_a_channel_off_whatever_the_variable_says(load):
     assert load("alerts: null\n", environ).alerts.slack is None
 
 
+def test_an_environment_of_which_only_the_name_is_written_has_the_defaults(load):
+    settings = load("environments:\n  dev:\n", {"DEV_POSTGRES_URL": URL})
+    assert (settings.environment.name, settings.environment.branch) == ("dev", None)
+
+
 # -- the file --------------------------------------------------------------------------------------------------
 
 

@@ -251,6 +251,7 @@ def test_a_file_that_asks_for_no_transaction_stands_alone(tmp_path):
 def test_files_of_tools_that_hold_both_directions_are_never_run_whole(tmp_path, text):
     files(tmp_path / "migrations", **{"0001_a": text})
     assert "no migrations were found" in refused(tmp_path)
+    assert "set migrations.apply to its command" in refused(tmp_path)
     assert "migrations.layout: command" in refused(tmp_path, layout="sql", path="migrations")
 
 

@@ -105,6 +105,12 @@ def test_no_secret_gets_into_it(log, path):
     assert "staple9" not in path.read_text()
 
 
+def test_the_file_is_there_when_nothing_reaches_its_level(tmp_path):
+    log = DeploymentLog(tmp_path / "deployment.log", "id", Level.WARN)
+    log.message(LogPhase.DEPLOY, Level.INFO, "a", {})
+    assert (tmp_path / "deployment.log").read_bytes() == b""
+
+
 def test_a_file_that_cannot_be_written_is_said_and_does_not_raise(tmp_path):
     log = DeploymentLog(tmp_path / "gone" / "deployment.log", "id")
     log.message(LogPhase.DEPLOY, Level.INFO, "a", {})

@@ -66,6 +66,11 @@ def test_the_command_line_asks_for_an_action(config, arguments, action):
     [
         (["--dbdeploy-dry-run"], "--dbdeploy-dry-run needs an environment"),
         (["--dbdeploy-env="], "--dbdeploy-env is empty"),
+        (["--dbdeploy-env=dev", "--dbdeploy-env=uat"], "--dbdeploy-env was given more than once: dev, uat"),
+        (
+            [f"--dbdeploy-resume={ID}", f"--dbdeploy-resume={ID}0"],
+            "--dbdeploy-resume was given more than once",
+        ),
         (["--dbdeploy-env=postgres://app:hunter22@h/d"], "it was given a URL"),
         (["--dbdeploy-compare="], "needs two sides"),
         (["--dbdeploy-compare=dev"], "needs two sides"),
@@ -122,6 +127,9 @@ def test_an_action_in_the_ini_file_is_refused_because_a_plain_pytest_must_never_
 def test_an_action_in_pytest_addopts_counts_as_command_line(pytester, monkeypatch):
     monkeypatch.setenv("PYTEST_ADDOPTS", "--dbdeploy-env=dev")
     assert requested_action(pytester.parseconfig()) == Action(Mode.DEPLOY, "dev")
+    assert requested_action(pytester.parseconfig("--dbdeploy-env=dev")) == Action(Mode.DEPLOY, "dev")
+    with pytest.raises(ConfigError, match="more than once: dev, uat"):
+        requested_action(pytester.parseconfig("--dbdeploy-env=uat"))
 
 
 def test_only_options_that_are_no_action_exist_as_ini_key_or_variable():

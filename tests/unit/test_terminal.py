@@ -338,6 +338,7 @@ def test_a_refusal_reads_from_verdict_to_files():
     [
         (Outcome.DEPLOYED, Mode.DEPLOY, "DEPLOYED: dev"),
         (Outcome.NOTHING_TO_DEPLOY, Mode.DEPLOY, "NOTHING TO DEPLOY"),
+        (Outcome.NOTHING_TO_DEPLOY, Mode.RESUME, "NOTHING TO RESUME: that deployment to dev is finished"),
         (Outcome.DRY_RUN, Mode.DRY_RUN, "DRY RUN: dev would be deployed"),
         (Outcome.ABORTED, Mode.DEPLOY, "NOT DEPLOYED"),
         (Outcome.ABORTED, Mode.COMPARE, "NOT COMPARED"),
@@ -440,8 +441,16 @@ def test_lines_fit_the_terminal_but_for_what_is_copied(width):
     command = "pytest --dbdeploy-env=prod --dbdeploy-approve=" + "ab12cd34" * 8
     path = "/a/path/" + "x" * 90 + "/backup.dump"
     prose = "the server said that something is wrong and this is why nothing was done about it at all " * 3
-    for line in (f"    {prose}", f"    to do it: {command}", f"    backup   {path}", f"    {prose}: {path}"):
+    alone = f"    {command}", f"    {path}"
+    for line in (
+        f"    {prose}",
+        f"    to do it: {command}",
+        f"    backup   {path}",
+        f"    {prose}: {path}",
+        *alone,
+    ):
         parts = wrapped(line, width)
+        assert parts[0].startswith("    ")
         assert all(len(p) < width or path in p or command in p for p in parts)
         assert " ".join(parts).split() == line.split()
         assert all(p.startswith("      ") for p in parts[1:])
