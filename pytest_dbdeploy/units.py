@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterable, Sequence
 
 from .errors import LayoutError
-from .model import Migration, StatementRef, Unit
+from .model import Migration, Statement, StatementRef, Unit
+from .secret import redact_sql
 
 _Part = tuple[tuple[StatementRef, ...], bool]
 
@@ -19,6 +20,11 @@ _BEGIN = re.compile(r"(begin|start\s+transaction)\b(?!\s+atomic)", re.IGNORECASE
 _REFUSED = re.compile(
     r"(rollback(?!\s+(work\s+|transaction\s+)?to\b)|abort\b|commit\s+(work\s+|transaction\s+)?and\s+chain|end\s+(work\s+|transaction\s+)?and\s+chain"
     r"|prepare\s+transaction|commit\s+prepared)",
+    re.IGNORECASE,
+)
+#: They change the server beside the database, or (a subscription) another server: no transaction and no backup takes that back.
+_BEYOND = re.compile(
+    r"((create|drop|alter)\s+(tablespace|subscription)|(create|drop)\s+database|alter\s+system)\b",
     re.IGNORECASE,
 )
 _ROLLBACK = re.compile(r"(rollback|abort)(\s+(work|transaction))?\s*;?\s*\Z", re.IGNORECASE)
@@ -64,11 +70,7 @@ def _parts(group: Sequence[Migration]) -> list[_Part]:
             if just_committed and _ROLLBACK.match(statement.sql):
                 continue  # after its own COMMIT there is nothing to roll back
             just_committed = _COMMIT.match(statement.sql) is not None
-            if _REFUSED.match(statement.sql):
-                raise LayoutError(
-                    f"{migration.file}:{statement.line}: {' '.join(statement.sql.split())[:60]} would end the deployment's transaction unseen",
-                    hint="Delete the statement: a migration is committed as a whole, and rolled back when one of its statements fails.",
-                )
+            _refuse(migration, statement)
             if just_committed:
                 commit()
             elif _BEGIN.match(statement.sql):
@@ -79,6 +81,21 @@ def _parts(group: Sequence[Migration]) -> list[_Part]:
                 parts.append(((ref,), False))
     commit()
     return parts
+
+
+def _refuse(migration: Migration, statement: Statement) -> None:
+    """LayoutError where a statement would take the way back from the deployment."""
+    place = f"{migration.file}:{statement.line}: {' '.join(redact_sql(statement.sql).split())[:60]}"
+    if _REFUSED.match(statement.sql):
+        raise LayoutError(
+            f"{place} would end the deployment's transaction unseen",
+            hint="Delete the statement: a migration is committed as a whole, and rolled back when one of its statements fails.",
+        )
+    if _BEYOND.match(statement.sql):
+        raise LayoutError(
+            f"{place} reaches beyond the database: neither a rehearsal on a clone nor a rollback can hold it",
+            hint="Take the statement out of the migration, and run it by hand or with what sets the server up.",
+        )
 
 
 def _with_records(parts: Sequence[_Part], records: Sequence[str]) -> list[Unit]:

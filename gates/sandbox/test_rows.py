@@ -36,8 +36,6 @@ def test_rows_are_preserved(
         for c in dbdeploy_changes
         if c.kind == "column" and c.change != "renamed" and parent_name(c.object) == name
     ]
-    # Added columns change every row, and the digest with them: then the number of rows must do.
-    read = count_rows if columns else digest_rows
     before, after = clones
     tables = family(before, table)
     if not tables:
@@ -46,13 +44,22 @@ def test_rows_are_preserved(
     written = [place for evidence in dbdeploy_evidence if (place := writes(evidence, tables))]
     if written:
         not_applicable(f"{table} is written to on purpose, by {', '.join(written)}")
+    gone = partitions_gone(dbdeploy_changes, tables)
+    come = partitions_come(dbdeploy_changes, family(after, name))
+    # Added columns change every row, and the digest with them: then the number of rows must do.
+    by_number = columns or gone or come
+    read = count_rows if by_number else digest_rows
     was, now = read(before, [table])[table], read(after, [name])[name]
+    if by_number:  # of what stays one; the rows of partitions are compared for themselves
+        was -= sum(count_rows(before, gone).values())
+        now -= sum(count_rows(after, come).values())
     if was == now:
         return
     if dbdeploy_plan.command is not None:
         not_applicable(f"{table} was written to by the command, whose statements are not seen one by one")
-    if columns:
-        text = f"{table} had {was} rows and has {now} after the migrations"
+    if by_number:
+        aside = ", the partitions that it was given or lost aside," if gone or come else ""
+        text = f"{table} had {was} rows and has {now}{aside} after the migrations"
     elif was[0] != now[0]:
         text = f"{table} had {was[0]} rows and has {now[0]} after the migrations"
     else:
@@ -65,6 +72,18 @@ def test_rows_are_preserved(
         "DELETE or INSERT in the migration.",
         pytrace=False,
     )
+
+
+def partitions_gone(changes, tables):
+    """Partitions of ``tables`` that were detached or dropped; with what is a part of another one it is counted there."""
+    gone = {c.object: (c.before or {}).get("partition_of") for c in changes if c.kind == "table"}
+    return [name for name, parent in gone.items() if parent in tables and not gone.get(parent)]
+
+
+def partitions_come(changes, tables):
+    """Tables with rows of their own that were attached to ``tables``."""
+    come = {c.object: (c.after or {}).get("partition_of") for c in changes if c.kind == "table" and c.before}
+    return [name for name, parent in come.items() if parent in tables and not come.get(parent)]
 
 
 def writes(evidence, tables):

@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from typing import Any, Protocol
 
 import psycopg
@@ -200,9 +201,18 @@ def commits_itself(migrations: Mapping[str, Migration], unit: Unit) -> bool:
     return bool({"call", "do"} & _words(migrations, unit))
 
 
-def drops(migrations: Mapping[str, Migration], unit: Unit) -> bool:
-    """Whether its statement drops something: what it leaves half dropped is what it drops when it is run again."""
-    return "drop" in _words(migrations, unit)
+def builds(migrations: Mapping[str, Migration], unit: Unit) -> bool:
+    """Whether its statement builds an index: each attempt begins anew, without the invalid one that the last left."""
+    return bool({"create", "reindex"} & _words(migrations, unit))
+
+
+def in_its_place(migrations: Mapping[str, Migration], unit: Unit, text: str) -> dict[str, Migration]:
+    """``migrations`` with ``text`` in place of the statement of a unit that has only this one."""
+    (ref,) = unit.statements
+    migration = migrations[ref.migration]
+    statements = list(migration.statements)
+    statements[ref.index] = replace(statements[ref.index], sql=text)
+    return {**migrations, migration.name: replace(migration, statements=tuple(statements))}
 
 
 def _words(migrations: Mapping[str, Migration], unit: Unit) -> set[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from ..compare.names import split_name
 from ..errors import RestoreError
 from .process import first_lines, read_errors, started, tool_environment
-from .toc import as_list, parse, printed, reader_for
+from .toc import list_file, parse, printed, reader_for
 
 _COPY = re.compile(rb"COPY .* \((.*)\) FROM stdin;\n")
 
@@ -33,14 +33,10 @@ def count_in_backup(
     if len(entries) != 1:
         return None
     found = 0
-    with (
-        tempfile.TemporaryDirectory(prefix="dbdeploy-restore-") as folder,
-        tempfile.TemporaryFile() as errors,
-    ):
-        chosen = Path(folder) / "list"
-        chosen.write_text(as_list(entries), "utf-8")
-        argv: list[str | Path] = [tools.path("pg_restore"), "-f", "-", "-L", chosen, archive]
-        with started(argv, tool_environment(tools, None, "restore"), stdout=-1, errors=errors) as process:
+    with list_file(entries) as chosen, tempfile.TemporaryFile() as errors:
+        argv: list[str | Path] = [tools.path("pg_restore"), "-f", "-", "-L", "/dev/stdin", archive]
+        env = tool_environment(tools, None, "restore")
+        with started(argv, env, stdin=chosen, stdout=-1, errors=errors) as process:
             assert process.stdout is not None
             places: list[int] | None = None
             for line in process.stdout:

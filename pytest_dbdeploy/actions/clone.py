@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -182,16 +182,14 @@ def _restorer(work: _Work) -> Tools:
 @cache
 def supports_lz4(bindir: Path, tools: Tools) -> bool:
     """Whether this build's programs know LZ4: pg_dump says so before it connects."""
-    with tempfile.TemporaryDirectory(prefix="dbdeploy-probe-") as folder:
-        argv: list[str | Path] = [
-            bindir / "pg_dump",
-            "-Fd",
-            "--compress=lz4",
-            "-f",
-            f"{folder}/probe",
-            f"host={folder} connect_timeout=1",
-        ]
-        _, _, problem = output(argv, tool_environment(tools, None, "probe"))
+    argv: list[str | Path] = [
+        bindir / "pg_dump",
+        "-Fc",
+        "--compress=lz4",
+        f"--file={os.devnull}",
+        "host=/nowhere connect_timeout=1",
+    ]
+    _, _, problem = output(argv, tool_environment(tools, None, "probe"))
     return "compress" not in problem.lower()
 
 
@@ -216,6 +214,7 @@ def _dump(
         options=options,
         purpose="clone",
         error=CloneError,
+        hold=False,
     )
     write_dump(work.target, conn, snapshot, wanted, work.step)
 

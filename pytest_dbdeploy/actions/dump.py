@@ -54,7 +54,8 @@ _HINTS = (
 class Dump:
     """What ``write_dump`` is told. ``compression``: a value of pg_dump's -Z. ``error``: what is raised when it fails.
 
-    ``tables``: only these, as the server quotes their names.
+    ``tables``: only these, as the server quotes their names. ``hold``: the server is told to notice our death, as it may hold locks
+    for hours; not through a pooler, whose sessions are others' too.
     """
 
     path: Path
@@ -69,6 +70,7 @@ class Dump:
     lock_wait: float = LOCK_WAIT_SECONDS
     error: type[DbDeployError] = BackupError
     tables: Sequence[str] | None = None
+    hold: bool = True
 
 
 def dump(
@@ -90,17 +92,17 @@ def dump(
     everything; and when pg_dump fails, or the archive does not list every relation that existed in the snapshot.
     """
     wanted = Dump(path, tools, format, jobs, schema_only, exclude_schemas)
-    with consistent(url, "backup", snapshot) as (conn, taken):
+    with consistent(url, "backup", snapshot, hold=wanted.hold) as (conn, taken):
         return write_dump(url, conn, taken, wanted, step)
 
 
 @contextmanager
 def consistent(
-    url: DatabaseUrl, purpose: str, snapshot: str | None = None
+    url: DatabaseUrl, purpose: str, snapshot: str | None = None, *, hold: bool = False
 ) -> Iterator[tuple[Connection, str]]:
-    """A connection in a read-only transaction, and the name of the snapshot that it sees: ``snapshot``, else its own."""
+    """A connection in a read-only transaction, and the name of the snapshot that it sees: ``snapshot``, else its own. ``hold``: see ``Dump``."""
     with connect(url, purpose=purpose, read_only=True) as conn:
-        if snapshot is not None:  # a backup: never through a pooler, whose sessions are others' too
+        if hold:
             notice_our_death(conn)
         conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         if snapshot is not None:
@@ -151,7 +153,7 @@ def verify(backup: Backup) -> None:
     if _sha256(backup.path) != backup.sha256:
         raise BackupError(
             f"the backup {backup.path} is not what was written: its checksum differs",
-            hint="The file was changed or is damaged; use another backup.",
+            hint="The file was changed or is damaged, or is another deployment's: bring an intact copy of it here, then run the command again.",
         )
     reader_for(backup.path, 0, BackupError)
 
@@ -230,7 +232,7 @@ def _pg_dump(url: DatabaseUrl, snapshot: str, wanted: Dump, step: Step | None, s
     argv += [f"--exclude-schema={_pattern(name)}" for name in wanted.exclude_schemas]
     watch = progress(step, wanted.path, started) if step is not None else None
     env = tool_environment(wanted.tools, url, wanted.purpose)
-    if wanted.purpose == "backup":  # see ``consistent``
+    if wanted.hold:
         env["PGOPTIONS"] = f"{env.get('PGOPTIONS', '')} {noticing_options()}".strip()
     status, problem = run(argv, env, watch=watch)
     if status != 0:

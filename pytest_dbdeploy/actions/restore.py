@@ -35,7 +35,7 @@ from .process import first_lines, read_errors, size, started, tool_environment
 from .restore_catalogue import read_catalogue
 from .restore_plan import RestorePlan, make_plan, make_touched_plan
 from .restore_touched import Touched, comes_back
-from .toc import Entry, as_list, parse, reader_for
+from .toc import Entry, list_file, parse, reader_for
 
 LOCK_TIMEOUT_SECONDS = 5.0
 LOCK_ATTEMPTS = 12
@@ -234,15 +234,17 @@ class _Job:
 
     def _pass(self, conn: Connection, kind: str, entries: tuple[Entry, ...]) -> None:
         """The SQL of these entries, as pg_restore writes it, in its order."""
-        with (
-            tempfile.TemporaryDirectory(prefix="dbdeploy-restore-") as folder,
-            tempfile.TemporaryFile() as errors,
-        ):
-            chosen = Path(folder) / "list"
-            chosen.write_text(as_list(entries), "utf-8")
-            argv: list[str | Path] = [self.tools.path("pg_restore"), "-f", "-", "-L", chosen, self.backup]
+        with list_file(entries) as chosen, tempfile.TemporaryFile() as errors:
+            argv: list[str | Path] = [
+                self.tools.path("pg_restore"),
+                "-f",
+                "-",
+                "-L",
+                "/dev/stdin",
+                self.backup,
+            ]
             env = tool_environment(self.tools, None, "restore")
-            with started(argv, env, stdout=-1, errors=errors) as process:
+            with started(argv, env, stdin=chosen, stdout=-1, errors=errors) as process:
                 assert process.stdout is not None
                 conn.execute(_header(process.stdout, self.server_major))
                 if kind == "text":

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+import tempfile
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from ..db.tools import Tools, find_installations
 from ..errors import DbDeployError
@@ -151,6 +154,15 @@ def reader_for(archive: Path, minimum_major: int, error: type[DbDeployError]) ->
     raise problem or error(
         f"no pg_restore of PostgreSQL {minimum_major} or later was found to read {archive.name}"
     )
+
+
+@contextmanager
+def list_file(entries: Iterable[Entry]) -> Iterator[IO[bytes]]:
+    """For the standard input of ``pg_restore -L /dev/stdin``: a file without a name, so nothing is left of it when we are killed."""
+    with tempfile.TemporaryFile() as file:
+        file.write(as_list(entries).encode())
+        file.seek(0)
+        yield file
 
 
 def as_list(entries: Iterable[Entry]) -> str:

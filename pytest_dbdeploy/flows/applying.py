@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,13 +13,14 @@ from psycopg import sql
 from ..actions.apply import (
     StatementFailed,
     Together,
+    builds,
     commits_itself,
-    drops,
+    in_its_place,
     run_unit,
     run_unit_with_retries,
     waits_for_others,
 )
-from ..actions.concurrently import drop_new_invalid, invalid_indexes
+from ..actions.concurrently import detaching, drop_new_invalid, invalid_indexes
 from ..compare.names import parent_name, split_name
 from ..db.sql import query
 from ..db.state import State, StateTable
@@ -94,24 +95,28 @@ class Applying:
         """Runs one, again while its locks are not to be had. StatementFailed: a transactional one left nothing."""
         migrations = {m.name: m for m in self.plan.migrations}
         concurrently = not unit.transactional and waits_for_others(migrations, unit)
-        builds = concurrently and not drops(migrations, unit)
+        building = concurrently and builds(migrations, unit)
         repeatable = not commits_itself(migrations, unit)
-        invalid = invalid_indexes(self.conn) if builds else {}
+        invalid = invalid_indexes(self.conn) if building else {}
+        half = detaching(self.conn) if concurrently else {}
         attempts = itertools.count()
         self.workspace.journal.append("unit-started", unit=number, of=of, transactional=unit.transactional)
 
         def run() -> None:
-            if next(attempts) and builds:
+            todo: Mapping[str, Migration] = migrations
+            if next(attempts) and building:
                 self._drop_what_is_left(unit.statements[0], invalid)
+            elif concurrently:
+                todo = self._from_half(unit, migrations, half)
             self.check_lock()
             with self.watch.attempt():
-                self._run_unit(unit, migrations, number, last=number == of)
+                self._run_unit(unit, todo, number, last=number == of)
 
         retries = self.settings.timeouts.lock_retries
         try:
             run_unit_with_retries(
                 run,
-                retries=min(retries, _BUILD_RETRIES) if builds else retries,
+                retries=min(retries, _BUILD_RETRIES) if building else retries,
                 on_retry=partial(self._retry, step),
                 # what ran outside a transaction stands, also when its history row then failed
                 again=lambda failure: unit.transactional or (repeatable and failure.ref is not None),
@@ -171,11 +176,25 @@ class Applying:
     def _drop_what_is_left(self, ref: StatementRef, before: dict[int, tuple[str, str]]) -> None:
         """Of an earlier attempt. Others can keep that waiting, too: then this attempt gives way."""
         try:
-            dropped = drop_new_invalid(self.conn, before)
+            done = drop_new_invalid(self.conn, before)
         except psycopg.Error as error:
             raise StatementFailed("the invalid index that was left", error, ref) from None
-        for name in dropped:
-            self.workspace.say(LogPhase.DEPLOY, Level.WARN, f"dropped the invalid index {name} that was left")
+        for text in done:
+            self.workspace.say(LogPhase.DEPLOY, Level.WARN, text)
+
+    def _from_half(
+        self, unit: Unit, migrations: Mapping[str, Migration], before: Collection[tuple[str, str]]
+    ) -> Mapping[str, Migration]:
+        """An earlier attempt may have detached its partition by half: then only the other half is left to be done."""
+        (ref,) = unit.statements
+        text = migrations[ref.migration].statements[ref.index].sql.lower()
+        for (schema, name), finalize in detaching(self.conn).items():
+            if (schema, name) not in before and name.lower() in text:
+                self.workspace.say(
+                    LogPhase.DEPLOY, Level.WARN, f"{schema}.{name} is detached by half: the rest follows"
+                )
+                return in_its_place(migrations, unit, finalize)
+        return migrations
 
     def _retry(self, step: Step, attempt: int, failure: StatementFailed) -> None:
         step.progress(f"waiting for a lock, attempt {attempt + 1}")

@@ -12,7 +12,7 @@ from ..compare.snapshot import Snapshot, read_snapshot
 from ..db import search_path
 from ..db.locale import read_locale
 from ..db.url import DatabaseUrl
-from ..errors import ReplayError
+from ..errors import LayoutError, ReplayError
 from ..layouts.base import LayoutReader
 from ..model import History, Migration
 from ..rehearsal import rehearse
@@ -88,6 +88,8 @@ def _replay(
                 raise ReplayError(done.error.splitlines()[0])
         with workspace.connect(database, "compare", read_only=True) as conn:
             return read_snapshot(conn, exclude_schemas=state.own_schemas)
+    except LayoutError as error:
+        raise ReplayError(error.message) from None
     except psycopg.Error as error:
         raise ReplayError(error.diag.message_primary or str(error).strip()) from None
     finally:

@@ -135,5 +135,5 @@ def dump_replaced(
     """The state that a restore replaces: of ``tables``, or (None) of the whole database; again on each attempt. BackupError."""
     path.unlink(missing_ok=True)
     wanted = Dump(path, tools_for(server_major), tables=tables, exclude_schemas=(UNDO_SCHEMA,))
-    with consistent(url, "backup") as (conn, snapshot):
+    with consistent(url, "backup", hold=wanted.hold) as (conn, snapshot):
         write_dump(url, conn, snapshot, wanted, step)

@@ -144,5 +144,10 @@ def _say_aside(workspace: Workspace, undone: Undone) -> None:
     if undone.aside:
         tables = ", ".join(f"{count(rows, 'row')} of {name}" for name, rows in undone.aside.items())
         text = f"what users wrote into what is gone now was put aside, in dbdeploy_undo.rows: {tables}"
+        if undone.restored:
+            text += (
+                f"; a rollback since had restored rows of {', '.join(undone.restored)}: they count as written by users, "
+                "as nobody can tell who had written them"
+            )
         workspace.record.notes.append(text)
         workspace.say(LogPhase.ROLLBACK, Level.WARN, text, tables=dict(undone.aside))

@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 
 from .. import journal
+from ..actions.concurrently import drop_transient
 from ..actions.restore import CommitUnknown
 from ..actions.restore_touched import NotPossible, Touched
 from ..db.state import DeploymentRow, State, StateTable
@@ -20,6 +21,7 @@ from ..layouts.base import LayoutReader
 from ..model import Backup, Level, LogPhase, RowsWritten
 from ..plan import fingerprint, read_history
 from ..steps import Step
+from ..undo import store
 from .before import Before
 from .others_writes import RESTORED, rows_written_since
 from .restoring import Restored, Wanted, dump_replaced, restore_and_verify
@@ -164,13 +166,15 @@ class _Restoring:
         self.first()
 
     def _finish(self, conn: psycopg.Connection[Any]) -> None:
-        """History and state, in the restore's own transaction."""
+        """What an interrupted REINDEX left, history and state, in the restore's own transaction."""
+        drop_transient(conn, self.before.snapshot.objects.get("index", {}))
         self.layout.forget(conn, self.before.migrations)
         history = read_history(conn, self.layout)
         if fingerprint(self.before.snapshot, history) != self.before.fingerprint:
             raise RestoreError(
                 "after the rollback the migration history would not be as it was, so nothing was changed"
             )
+        store.note_restore(conn)
         row = conn.execute("select pg_current_xact_id()::text").fetchone()
         self.workspace.journal.append(RESTORED, xid=row[0] if row else None)
         table = StateTable(self.workspace.settings.state.schema_)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
@@ -76,20 +78,33 @@ def git(rootdir: Path, *arguments: str, environment: Mapping[str, str] | None = 
     if network and not _own_ssh(rootdir):
         variables["GIT_SSH_COMMAND"] = _SSH
     try:
-        answer = Git(rootdir).execute(
-            ["git", *arguments],
-            with_extended_output=True,
-            with_exceptions=False,
-            strip_newline_in_stdout=False,
-            env=variables,
-            # not on Windows, where GitPython cannot
-            kill_after_timeout=_PATIENCE if network and os.name == "posix" else None,
-        )
+        with _no_timer_left():
+            answer = Git(rootdir).execute(
+                ["git", *arguments],
+                with_extended_output=True,
+                with_exceptions=False,
+                strip_newline_in_stdout=False,
+                env=variables,
+                # not on Windows, where GitPython cannot
+                kill_after_timeout=_PATIENCE if network and os.name == "posix" else None,
+            )
     except (GitCommandNotFound, FileNotFoundError):
         raise missing from None
     assert isinstance(answer, tuple)
     status, output, error = answer
     return Answer(status, _text(output), redactor.redact(_text(error)))
+
+
+@contextmanager
+def _no_timer_left() -> Iterator[None]:
+    """An interrupt leaves GitPython's timer running: it would keep this process for ``kill_after_timeout``, and then kill what has git's number."""
+    before = threading.enumerate()
+    try:
+        yield
+    finally:
+        for thread in threading.enumerate():
+            if isinstance(thread, threading.Timer) and thread not in before:
+                thread.cancel()
 
 
 def _own_ssh(rootdir: Path) -> bool:

@@ -34,6 +34,7 @@ __all__ = [
 ]
 
 _MOST = 10
+_LINES = 8
 _FINDINGS = 5
 _SIGN = {"added": "+", "removed": "-", "modified": "~", "renamed": ">"}
 _LABEL = {"database": "target", "app_url": "application"}
@@ -278,8 +279,12 @@ def _reasons(record: RunRecord) -> list[str]:
 
 
 def _reason(reason: Reason, more: int) -> str:
-    first = first_line(reason)
-    text = f"{reason.gate}\n  {first}" if reason.gate else first
+    # A gate's message stands above in full; of what an action says, this is where its advice is read.
+    text = (
+        f"{reason.gate}\n  {first_line(reason)}"
+        if reason.gate
+        else "\n  ".join(reason.message.splitlines()[:_LINES])
+    )
     return f"{text}\n  {and_more(more)}, see report.json" if more else text
 
 

@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -143,12 +143,15 @@ class Controller:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         self.ledger.collect_report(report)
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if not junit.is_step(report):
-            self.ledger.report(report)
-            junit.add_warning(self.config, report)
-            junit.add_place(self.config, report)
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None, object, object]:
+        """An interrupt waits: what the ledger knows of a gate, JUnit and the terminal know too."""
+        with signals.uninterrupted():
+            if not junit.is_step(report):
+                self.ledger.report(report)
+                junit.add_warning(self.config, report)
+                junit.add_place(self.config, report)
+            return (yield)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport | pytest.CollectReport) -> Any:

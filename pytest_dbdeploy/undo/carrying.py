@@ -15,7 +15,7 @@ from ..actions.apply import DEADLOCK, LOCK_NOT_AVAILABLE
 from ..compare.snapshot import Snapshot, read_snapshot
 from ..errors import RestoreError
 from ..secret import redact_sql, redactor
-from . import store
+from . import begun, store
 from .model import Aside, Undo, not_undone
 
 Connection = psycopg.Connection[Any]
@@ -39,10 +39,14 @@ class UndoFailed(RestoreError):
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """``seconds``: of the transaction that held. ``aside``: rows of users put aside, by relation."""
+    """``seconds``: of the transaction that held. ``aside``: rows of users put aside, by relation.
+
+    ``restored``: relations of which a restore since had put rows back; nobody can tell who had written those.
+    """
 
     seconds: float
     aside: Mapping[str, int] = field(default_factory=dict)
+    restored: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -71,8 +75,8 @@ class Carrying:
             attempt += 1
             try:
                 started = time.perf_counter()
-                aside = self._once(conn)
-                return Undone(time.perf_counter() - started, aside)
+                aside, restored = self._once(conn)
+                return Undone(time.perf_counter() - started, aside, restored)
             except psycopg.Error as error:
                 busy = error.sqlstate in (LOCK_NOT_AVAILABLE, DEADLOCK)
                 if not busy or conn.closed or time.monotonic() > deadline:
@@ -80,7 +84,7 @@ class Carrying:
                 self.on_retry(f"waiting for a lock, attempt {attempt + 1}")
                 time.sleep(random.uniform(0.5, 1.0) * min(2.0, 0.05 * 2 ** min(attempt, 10)))
 
-    def _once(self, conn: Connection) -> dict[str, int]:
+    def _once(self, conn: Connection) -> tuple[dict[str, int], tuple[str, ...]]:
         with conn.transaction():
             conn.execute(_SETTINGS.encode())
             conn.execute(
@@ -92,7 +96,10 @@ class Carrying:
                 self.undo.source == "derived"
             ):  # its names are all qualified; a script is written for the role's own path
                 conn.execute("set local search_path = ''")
+            if not self.complete:
+                begun.finish(conn, self.undo)
             now = self._read(conn)
+            restored = _restored(conn, self.undo)
             aside = run_statements(conn, self.undo, self.xids, complete=self.complete)
             self.forget(conn)
             wrong = not_undone(self.undo, now, self._read(conn))
@@ -100,7 +107,7 @@ class Carrying:
                 more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
                 raise UndoFailed(f"after the reverse statements {'; '.join(wrong[:5])}{more}")
             self.finish(conn)
-        return aside
+        return aside, tuple(name for name in restored if name in aside)
 
     def _read(self, conn: Connection) -> Snapshot:
         return read_snapshot(conn, exclude_schemas=self.own_schemas)
@@ -122,8 +129,22 @@ def run_statements(
         if complete or _is_there(conn, one.relation):
             _put_aside(conn, one, complete=complete)
     for statement in undo.steps:
-        conn.execute(statement.encode())
+        if complete:
+            conn.execute(statement.encode())
+        else:
+            begun.run_step(conn, statement)
     return store.put_aside(conn, undo.deployment)
+
+
+def _restored(conn: Connection, undo: Undo) -> list[str]:
+    """Relations with rows that a restore since has put back."""
+    query = "select exists (select from {} t where t.xmin::text = any (%s))"
+    return [
+        name
+        for name in sorted({one.relation for one in undo.aside} if undo.restored else ())
+        if _is_there(conn, name)
+        and conn.execute(query.format(name).encode(), [list(undo.restored)]).fetchone() == (True,)
+    ]
 
 
 def _is_there(conn: Connection, relation: str) -> bool:

@@ -60,7 +60,8 @@ class Touched:
 class Undo:
     """Runs in this order: ``locks`` (relations), ``aside``, ``steps``. ``migrations``: whose history rows go with it.
 
-    ``source``: ``derived``, or ``down script``. ``keeps``: what the deployment must do for it.
+    ``source``: ``derived``, or ``down script``. ``keeps``: what the deployment must do for it. ``invalid``: indexes that were not
+    valid before. ``restored``: transactions of restores since, whose rows bear their mark, whoever had written them.
     """
 
     deployment: str
@@ -71,6 +72,8 @@ class Undo:
     keeps: tuple[Keep, ...] = ()
     touched: tuple[Touched, ...] = ()
     source: str = "derived"
+    invalid: tuple[str, ...] = ()
+    restored: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """``from_json`` reads it back."""
@@ -87,14 +90,17 @@ class Undo:
             keeps=tuple(_keep(one) for one in data["keeps"]),
             touched=tuple(Touched(**one) for one in data["touched"]),
             source=data["source"],
+            invalid=tuple(data.get("invalid", ())),  # an earlier version's plan has none
+            restored=tuple(data.get("restored", ())),
         )
 
     def for_target(self, baseline: Snapshot) -> Undo:
-        """The same with what the target itself says of the touched objects: another major renders them otherwise."""
+        """The same with what the target itself says of its objects: another major renders them otherwise."""
         there = baseline.objects
         return replace(
             self,
             touched=tuple(replace(t, before=there.get(t.kind, {}).get(t.name)) for t in self.touched),
+            invalid=tuple(name for name, index in there.get("index", {}).items() if index.get("invalid")),
         )
 
 

@@ -120,10 +120,10 @@ class Prover:
             kept = self._keeping(relations)
         undo = Undo(self.found.deployment, tuple(self._names()), keeps=kept.keeps)
         keeper = self._deploy(undo)
-        size = store.kept_bytes(self.copy, [name for keep in kept.keeps for name in keep.tables])
-        if size > self.keep_aside_max:
+        kept_bytes = store.kept_bytes(self.copy, [name for keep in kept.keeps for name in keep.tables])
+        if kept_bytes > self.keep_aside_max:
             raise CannotUndo(
-                f"{size / 1e6:.1f} MB would have to be kept aside, more than rollback.keep_aside_max"
+                f"{_as_set(kept_bytes)} would have to be kept aside, more than rollback.keep_aside_max ({_as_set(self.keep_aside_max)})"
             )
         written = self.meanwhile.write(
             Filler(self.copy, self.original),
@@ -156,7 +156,7 @@ class Prover:
             done.seconds,
             self._with_cost(kept, keeper),
             {keep.what: keeper.seconds.get(keep.table, 0.0) for keep in kept.keeps},
-            size,
+            kept_bytes,
             {one.table: one.operations for one in written},
         )
 
@@ -310,8 +310,12 @@ class Prover:
 
     def _check_asides(self, written: Sequence[Written], done: Undone) -> None:
         tables = {c.object for c in self.changes if c.kind == "table" and c.change is ChangeType.ADDED}
+        there = self.found.after.objects.get("table", {})
         for one in written:
-            if one.table in tables and "insert" in one.operations and not done.aside.get(one.table):
+            root = one.table  # rows of partitions are put aside as their table's
+            while there.get(root, {}).get("partition_of") in tables:
+                root = there[root]["partition_of"]
+            if one.table in tables and "insert" in one.operations and not done.aside.get(root):
                 raise CannotUndo(f"rows written meanwhile to {one.table} would be lost")
 
     def _check_positions(self) -> None:
@@ -339,6 +343,14 @@ def _is_setting(statement: str) -> bool:
     return (text.startswith("set ") and not text.startswith("set default_table")) or text.startswith(
         "select pg_catalog.set_config("
     )
+
+
+def _as_set(number: int) -> str:
+    """Bytes as the setting has them: its kB is 1024 bytes."""
+    for unit, factor in (("GB", 1024**3), ("MB", 1024**2)):
+        if number >= factor:
+            return f"{number / factor:.1f}{unit}"
+    return f"{-(-number // 1024)}kB"
 
 
 def _named(changes: Sequence[Change]) -> str:

@@ -11,7 +11,7 @@ from psycopg import sql
 
 from ..compare.names import parent_name, split_name
 from ..compare.relations import Catalogue, Relation
-from ..compare.rows import pin
+from ..compare.rows import family, pin
 from ..compare.snapshot import Snapshot
 from ..db.state import UNDO_SCHEMA
 from .altering import CannotUndo
@@ -65,6 +65,7 @@ class RowProof:
         self.written = {one.table: one for one in written if one.key}
         self.after = after
         self.giving_way = giving_way
+        self.families = {r.name: family(original, r.name) for r in self.tables if r.kind == "p"}
         self.theirs = {one.table: self._rows(copy, one) for one in self.written.values() if one.keys}
 
     def check(self) -> None:
@@ -76,12 +77,27 @@ class RowProof:
                 raise CannotUndo(
                     f"table {relation.name} has another key than before: its rows cannot be compared"
                 )
-            if _digest(self.original, relation, one) != _digest(self.copy, relation, one):
+            apart = self._apart(relation)
+            if _digest(self.original, relation, apart) != _digest(self.copy, relation, apart):
                 changed.append(relation.name)
             elif one is not None and one.table in self.theirs:
                 self._check_writes(relation, one)
         if changed:
             raise RowsChange(changed)
+
+    def _apart(self, relation: Relation) -> Written | None:
+        """The rows that were written to it, and, as they are its rows too, to its partitions or the table that it is a partition of."""
+        name = relation.name
+        related = {
+            name,
+            *self.families.get(name, ()),
+            *(p for p, names in self.families.items() if name in names),
+        }
+        written = [self.written[one] for one in (name, *sorted(related - {name})) if one in self.written]
+        if not written or written[0].key not in relation.keys:
+            return self.written.get(name)
+        keys = (key for one in written if one.key == written[0].key for key in one.keys)
+        return replace(written[0], keys=tuple(dict.fromkeys(keys)))
 
     def _rows(self, conn: Connection, one: Written) -> dict[str, Any]:
         """The written rows as they are now, by key."""

@@ -60,6 +60,17 @@ def write(conn: Connection, undo: Undo, *, complete: bool) -> None:
     )
 
 
+def note_restore(conn: Connection) -> None:
+    """In the transaction of a restore: the plans of earlier deployments learn whose mark its rows bear."""
+    if _exists(conn):
+        conn.execute(
+            sql.SQL(
+                "update {} set plan = jsonb_set(plan, '{{restored}}',"
+                " coalesce(plan -> 'restored', '[]') || to_jsonb(pg_current_xact_id()::xid::text))"
+            ).format(_PLANS)
+        )
+
+
 def load(conn: Connection, deployment: str) -> Stored | None:
     """The plan of a deployment, None where there is none."""
     if not _exists(conn):

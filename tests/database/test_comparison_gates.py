@@ -207,6 +207,25 @@ def test_rows_that_stay_pass(rehearse, migration, table):
     gate("sandbox/test_rows").test_rows_are_preserved(*rehearse(migration).rows(table))
 
 
+@pytest.mark.parametrize(
+    "migration",
+    [
+        "alter table events detach partition events_2024",
+        "drop table events_2024",
+    ],
+)
+def test_rows_that_leave_or_come_with_a_partition_are_still_those_of_the_partition(rehearse, migration):
+    found = rehearse(migration)
+    test = gate("sandbox/test_rows").test_rows_are_preserved
+    test(*found.rows("public.events"))
+    found = rehearse(
+        f"{migration}; create table rest partition of events for values from ('2025-01-01') to (maxvalue);"
+        "insert into events values (2, '2026-01-01')"
+    )
+    text = failure(test, *found.rows("public.events"))
+    assert "public.events had 0 rows and has 1, the partitions that it was given or lost aside, after" in text
+
+
 def test_no_table_at_all_passes():
     gate("sandbox/test_rows").test_rows_are_preserved(None, None, None, None, None, None)
 

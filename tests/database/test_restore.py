@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pytest_dbdeploy.actions import toc
-from pytest_dbdeploy.actions.clone import clone
+from pytest_dbdeploy.actions.clone import clone, supports_lz4
 from pytest_dbdeploy.actions.dump import dump
 from pytest_dbdeploy.actions.restore import RestoreReport, restore
 from pytest_dbdeploy.db.connect import connect
@@ -48,6 +48,18 @@ def backed_up(server: RealServer, url: DatabaseUrl, tmp_path: Path) -> Backup:
 
 def put_back(server: RealServer, url: DatabaseUrl, backup: Backup | Path, **options) -> RestoreReport:
     return restore(url, backup, server_major=server.major, **options)
+
+
+def test_no_folder_is_made_that_a_kill_would_leave(monkeypatch, postgres17, tmp_path):
+    url = postgres17.owner_database()
+    execute(url, "create table t (id int primary key); insert into t values (1)")
+    backup = backed_up(postgres17, url, tmp_path)
+    execute(url, "drop table t")
+    monkeypatch.setattr("tempfile.mkdtemp", lambda *_, **__: pytest.fail("a folder"))
+    tools = one_tools(17)
+    assert supports_lz4.__wrapped__(tools.bindir, tools) in (True, False)
+    put_back(postgres17, url, backup)
+    assert fetch(url, "select id from t") == [(1,)]
 
 
 @pytest.mark.parametrize(("server_major", "tools_major"), PAIRS)

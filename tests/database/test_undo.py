@@ -256,6 +256,23 @@ def test_what_cannot_be_taken_back_is_named(postgres17, before17, why, tmp_path)
         prove(postgres17, before17, migration, tmp_path)
 
 
+@pytest.mark.parametrize("concurrently", ["", " concurrently"])
+def test_a_partition_with_rows_is_attached_again_with_what_users_wrote_to_it_meanwhile(
+    server, tmp_path, concurrently
+):
+    before = database(
+        server,
+        "create table events (id int primary key, text text) partition by range (id);"
+        "create table events_old partition of events for values from (0) to (100);"
+        "create table events_new partition of events for values from (100) to (200);"
+        "insert into events select i, i from generate_series(0, 149) i",
+    )
+    # Named, so that it is known as touched on every version.
+    change = "comment on table events_old is 'old';\nalter table events detach partition events_old"
+    proof, _ = prove(server, before, change + concurrently, tmp_path)
+    assert "public.events_old" in proof.writes
+
+
 def test_more_than_may_be_kept_aside_is_no_undo(postgres17, before17, tmp_path):
     with pytest.raises(CannotUndo, match="keep_aside_max"):
         prove(postgres17, before17, CHANGES["a removed column"], tmp_path, keep_aside_max=0)

@@ -139,19 +139,31 @@ class Run:
     def id(self):
         return self.folder.name
 
-    def result(self):
+    def _output(self):
+        """All that it says until it ends. One that does not end in time is killed, and what it said and did up to then is shown."""
         try:
             output, _ = self.process.communicate(timeout=SECONDS)
-        except subprocess.TimeoutExpired:
-            self.kill()
+        except subprocess.TimeoutExpired as late:
+            print((late.output or b"").decode(errors="replace"))
+            journal = self.folder / "journal.jsonl" if self.folder else None
+            print(
+                "\n".join(journal.read_text().splitlines()[-5:])
+                if journal and journal.exists()
+                else "no journal"
+            )
+            self.process.kill()
+            self.process.communicate(timeout=SECONDS)
             raise
         print(output)
+        return output
+
+    def result(self):
+        output = self._output()
         return Result(self.process.returncode, output, self.project, self.folder)
 
     def ended(self):
         """As ``result``, also of a run that may be killed: then the report is not judged."""
-        output, _ = self.process.communicate(timeout=SECONDS)
-        print(output)
+        output = self._output()
         killed = self.process.returncode < 0
         return Result(self.process.returncode, output, self.project, None if killed else self.folder)
 

@@ -43,8 +43,18 @@ CHANGE = (
 PLANS = {
     "atomic": f"{CHANGE}create index orders_total on orders (total);\n",
     "split": f"{CHANGE}create index concurrently orders_total on orders (total);\nalter table orders add column note text;\n",
+    "outside": f"{CHANGE}alter table events detach partition events_old concurrently;\nreindex table concurrently orders;\n"
+    "drop index concurrently events_new_at;\nalter table orders add column note text;\n",
     "large": f"{CHANGE}create table copies as select i, repeat('x', 500) as text from generate_series(1, 40000) i;\n",
 }
+#: What the plan ``outside`` changes: nobody writes to it, but it is read all the while.
+EVENTS = (
+    "create table events (id int primary key, at int) partition by range (id)",
+    "create table events_old partition of events for values from (0) to (100)",
+    "create table events_new partition of events for values from (100) to (200)",
+    "create index events_new_at on events_new (at)",
+    "insert into events select i, i from generate_series(0, 199) i",
+)
 #: The event right before that session of ours begins to work.
 BEFORE_IT = {
     "clone": "after step-started clone",
@@ -77,6 +87,7 @@ class Writers:
         self._threads = [
             threading.Thread(target=self._write, args=(name,), daemon=True) for name in self.rows
         ]
+        self._threads.append(threading.Thread(target=self._read, daemon=True))
 
     def __enter__(self):
         for thread in self._threads:
@@ -102,6 +113,18 @@ class Writers:
                         number += 1
                         self._one(conn, table, number)
             except (psycopg.Error, TargetError):  # whatever happens to the server: they try again
+                self._end.wait(0.1)
+
+    def _read(self):
+        """Transactions that statements outside one have to wait for."""
+        while not self._end.is_set():
+            try:
+                with connect(self.url, purpose="user", lock_timeout=5.0) as conn:
+                    while not self._end.wait(0.02):
+                        conn.execute("select count(*) from events, orders")
+                        self._end.wait(0.15)
+                        conn.rollback()
+            except (psycopg.Error, TargetError):
                 self._end.wait(0.1)
 
     def _one(self, conn, table, number):
@@ -168,7 +191,8 @@ class Arena:
         self.servers = {}
         self.copies = [project.url]
         self.writers = Writers(self.direct)
-        project.sql("create table audit (id int primary key)")
+        for statement in ("create table audit (id int primary key)", *EVENTS):
+            project.sql(statement)
         self.old = self.schema()
         self.world = self._world()
         shutil.copy(Path(__file__).with_name("fault_point.py"), project.root)
@@ -239,6 +263,9 @@ class Arena:
         assert self.sql("select name from users where id <= 100 order by id") == [(n,) for n in names]
         assert self.sql("select count(*), sum(user_id) from orders where id <= 100") == [(100, 5050)]
         assert self.sql("select id, total from orders where id between 6 and 100 and id <> total") == []
+        assert self.sql("select count(*), sum(at) from only events_old") == [(100, 4950)]
+        assert self.sql("select count(*), sum(at) from only events_new") == [(100, 14950)]
+        assert self.sql("select 1 from pg_inherits where inhdetachpending") == []
         history = self.sql("select name from dbdeploy.schema_migrations order by 1")
         assert history == [("0001_init",), *([("0002_change",)] if which == "new" else [])]
         assert self.sql("select 1 from pg_index where not indisvalid") == []

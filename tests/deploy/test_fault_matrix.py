@@ -58,6 +58,12 @@ WHILE_IT_IS_PUT_BACK = [
     Fault("before unit-committed 1", then="rollback", again="after state rolling_back"),
     Fault("before unit-committed 2", plan="split", again="before step-finished rollback"),
 ]
+OUTSIDE = [
+    Fault("after unit-started 2", plan="outside", back="undo"),
+    Fault("after unit-started 3", plan="outside", back="undo", elsewhere=True, then="rollback"),
+    Fault("after unit-started 4", plan="outside"),
+    Fault("before unit-committed 4", plan="outside", back="undo", lost=1, workers=2),
+]
 UNDONE = [
     Fault("after step-started undo-rehearsal", back="undo"),
     Fault("after unit-started 1", back="undo", then="rollback"),
@@ -105,7 +111,15 @@ OTHER_THAN_KILLED = [
 
 @pytest.mark.parametrize(
     "fault",
-    [*BEFORE_THE_ROW, *BEFORE_THE_COMMIT, *AFTER_A_COMMIT, *WHILE_IT_IS_PUT_BACK, *UNDONE, *AT_RANDOM],
+    [
+        *BEFORE_THE_ROW,
+        *BEFORE_THE_COMMIT,
+        *AFTER_A_COMMIT,
+        *WHILE_IT_IS_PUT_BACK,
+        *OUTSIDE,
+        *UNDONE,
+        *AT_RANDOM,
+    ],
     ids=str,
 )
 def test_a_killed_deployment_is_finished_or_put_back(arena, fault):

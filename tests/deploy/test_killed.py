@@ -275,6 +275,19 @@ def test_a_signal_while_the_clone_is_dumped_leaves_nothing_running(point, number
     whole(project)
 
 
+def test_an_interrupt_while_a_gate_is_reported_leaves_it_in_all_reports(deployed):
+    deployed.migration("0002_phone", ADD_PHONE)
+    deployed.write(
+        "interrupting.py",
+        "import os, signal, pytest\n@pytest.hookimpl(tryfirst=True)\ndef pytest_runtest_logreport(report):\n"
+        "    if report.when == 'call' and 'is_as_rehearsed[table]' in report.nodeid:\n        os.kill(os.getpid(), signal.SIGINT)\n",
+    )
+    result = deployed.deploy("-p", "interrupting")
+    assert result.ended == (2, "interrupted")
+    assert result.gate("is_as_rehearsed[table]")["outcome"] == "passed"
+    whole(deployed)
+
+
 def test_two_signals_while_the_target_is_put_back_do_not_stop_it(point):
     project = point.project
     at_restore(point)

@@ -88,6 +88,9 @@ def test_a_rollback_that_cannot_be_done_is_12_and_says_how_to_go_on(deployed, wo
     assert failed.id in refused.gate("test_no_deployment_is_unfinished")["message"]
     still = deployed.run("-n", workers, f"--dbdeploy-rollback={failed.id}")
     assert still.ended == (12, "rollback_failed"), "its backup is gone"
+    assert "restore it from where your backups are kept, then run the command again" in " ".join(
+        still.output.split()
+    )
     aside.rename(failed.folder / "backup.dump")
     done = deployed.run("-n", workers, f"--dbdeploy-rollback={failed.id}")
     assert done.ended == (0, "rolled_back_on_request")

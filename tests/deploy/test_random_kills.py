@@ -27,7 +27,7 @@ def test_a_deployment_that_is_killed_anywhere_ends_old_or_new(own_arena, tmp_pat
     arena = own_arena
     fault = Fault(
         "",
-        plan=chance.choice(["atomic", "split"]),
+        plan=chance.choice(["atomic", "split", "outside"]),
         workers=chance.choice([0, 2]),
         back=chance.choice(["restore", "undo, restore"]),
     )
@@ -37,7 +37,7 @@ def test_a_deployment_that_is_killed_anywhere_ends_old_or_new(own_arena, tmp_pat
         arena.project.write("gates/postdeploy/test_it.py", FAILING_GATE)
     code = chance.choice(["", "", "database-first", "code-first"])
     shop = with_code(arena, tmp_path, code) if code else None
-    moments = MOMENTS + MOMENTS_OF_SPLIT * (fault.plan == "split") + MOMENTS_BACK * fails
+    moments = MOMENTS + MOMENTS_OF_SPLIT * (fault.plan != "atomic") + MOMENTS_BACK * fails
     with arena.writers as writers:
         run = arena.begin("--dbdeploy-env=dev", "-n", str(fault.workers))
         with Killer(arena, chance, run, chance.choice([1, 1, 2, 3]), moments=moments, events=36) as killer:

@@ -1,5 +1,6 @@
 """The undo: reverse statements that were proven on the clone; what users wrote meanwhile stays."""
 
+import re
 import shutil
 
 import pytest
@@ -218,3 +219,27 @@ def test_a_half_applied_plan_is_taken_back_on_another_machine_without_artifacts(
     assert deployed.sql("select count(*) from dbdeploy_undo.plans where deployment_id = %s", [run.id]) == [
         (0,)
     ]
+
+
+def test_up_to_what_may_be_kept_aside_it_is_undone_and_above_that_restored_and_said(deployed):
+    deployed.migration("0002_less", "alter table users drop column legacy;\n")
+    deployed.write("gates/postdeploy/test_it.py", "def test_it():\n    assert 0\n")
+
+    def deploy(most, *options):
+        deployed.write(
+            "dbdeploy.yaml",
+            "environments: {dev: {}}\npolicy: {column-removed: ignore}\n"
+            f"rollback: {{keep_aside_max: {most}, if_restore_loses_writes: discard}}\n",
+        )
+        result = deployed.deploy(*options)
+        return result, result.report["rollback"]["strategy"]
+
+    result, _ = deploy(0, "--dbdeploy-dry-run")
+    words = r"(\d+)kB would have to be kept aside, more than rollback.keep_aside_max \({}kB\)"
+    needed = int(re.search(words.format(0), " ".join(result.output.split()))[1])
+    result, strategy = deploy(f"{needed - 1}kB")
+    assert (*result.ended, strategy) == (11, "rolled_back", "restore")
+    assert re.search(words.format(needed - 1), " ".join(result.output.split()))
+    result, strategy = deploy(f"{needed}kB")
+    assert (*result.ended, strategy) == (11, "rolled_back", "undo")
+    assert deployed.sql("select count(*), count(legacy) from users where legacy = 'x'") == [(100, 100)]

@@ -6,12 +6,14 @@ import os
 import shutil
 import stat
 import subprocess
+import threading
 from dataclasses import replace
 
 import pytest
 
 from pytest_dbdeploy.errors import DbDeployError
 from pytest_dbdeploy.releasers import RevertedError
+from pytest_dbdeploy.releasers._git_command import git
 from pytest_dbdeploy.releasers.git import ReleaseError, prepare, push, read_state, undo
 from tests.git_server import PASSWORD, USER, serving_git
 
@@ -25,6 +27,23 @@ def clean_git(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     (tmp_path / "home").mkdir()
+
+
+def test_an_interrupt_during_a_transfer_leaves_no_timer_that_keeps_the_process(tmp_path, monkeypatch):
+    def interrupted(process, *_, **__):
+        process.kill()
+        process.wait()
+        raise KeyboardInterrupt
+
+    monkeypatch.setenv("GIT_SSH", "ssh")
+    monkeypatch.setattr(subprocess.Popen, "communicate", interrupted)
+    before = threading.enumerate()
+    with pytest.raises(KeyboardInterrupt):
+        git(tmp_path, "ls-remote", str(tmp_path))
+    left = [thread for thread in threading.enumerate() if thread not in before]
+    for thread in left:
+        thread.join(5)
+    assert not [thread for thread in left if thread.is_alive()]
 
 
 def run(folder, *arguments, check=True):

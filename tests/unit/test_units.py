@@ -144,6 +144,23 @@ def test_a_statement_that_would_end_the_deployments_transaction_is_refused_with_
         initial_units([[migration("a", "select 1", text)]])
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "create database other",
+        "DROP DATABASE IF EXISTS other",
+        "create tablespace fast location '/fast'",
+        "Alter  System set work_mem = '1GB'",
+        "create subscription s connection 'host=h password=geheim' publication p",
+        "drop subscription s",
+    ],
+)
+def test_a_statement_that_reaches_beyond_the_database_is_refused_with_its_place(text):
+    with pytest.raises(LayoutError, match=r"a.sql:2: .* reaches beyond the database") as refused:
+        initial_units([[migration("a", "select 1", text)]])
+    assert "geheim" not in str(refused.value)
+
+
 def test_a_rollback_to_a_savepoint_is_the_migrations_own_business():
     (unit,) = initial_units(
         [[migration("a", "savepoint s", "rollback to s", "rollback to savepoint s", "abort_me()")]]
