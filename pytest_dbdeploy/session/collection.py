@@ -175,6 +175,7 @@ def _without_foreign_fixtures(item: pytest.Item) -> None:
             info.name2fixturedefs[name] = own
         else:
             foreign.add(name)
+    item._initrequest()  # type: ignore[attr-defined]  # a Function has it; before pytest 8.3 a request has a copy of the above
     item.fixturenames[:] = [name for name in item.fixturenames if name not in foreign]  # type: ignore[attr-defined]  # a Function has them
 
 
