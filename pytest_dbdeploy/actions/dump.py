@@ -102,9 +102,9 @@ def consistent(
 ) -> Iterator[tuple[Connection, str]]:
     """A connection in a read-only transaction, and the name of the snapshot that it sees: ``snapshot``, else its own. ``hold``: see ``Dump``."""
     with connect(url, purpose=purpose, read_only=True) as conn:
+        conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         if hold:
             notice_our_death(conn)
-        conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         if snapshot is not None:
             conn.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(snapshot))
         # The transaction is idle while pg_dump works, which may take hours.

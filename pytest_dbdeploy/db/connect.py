@@ -162,7 +162,8 @@ def _keywords(url: DatabaseUrl, purpose: str, connect_timeout: float) -> dict[st
 
 
 def _startup_options(read_only: bool, statement_timeout: float | None, lock_timeout: float | None) -> str:
-    settings = ["default_transaction_read_only=on"] if read_only else []
+    # Deferrable, the first query would wait for others' serializable transactions, our own among them.
+    settings = ["default_transaction_read_only=on", "default_transaction_deferrable=off"] if read_only else []
     for name, seconds in (("statement_timeout", statement_timeout), ("lock_timeout", lock_timeout)):
         if seconds is not None:
             settings.append(f"{name}={math.ceil(seconds * 1000)}")

@@ -32,6 +32,7 @@ def test_a_read_only_connection_refuses_writes_in_and_outside_of_transactions(se
                 connection.execute("create table t (a int)")
             connection.rollback()
             assert connection.execute("show default_transaction_read_only").fetchone() == ("on",)
+            assert connection.execute("show default_transaction_deferrable").fetchone() == ("off",)
 
 
 def test_timeouts_hold_for_the_session(postgres17: RealServer) -> None:
