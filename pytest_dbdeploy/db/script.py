@@ -20,9 +20,8 @@ class ScriptMode(StrEnum):
     GOOSE = "goose"
 
 
-@functools.lru_cache(
-    maxsize=1024
-)  # a session reads its files several times: they may have been changed meanwhile
+# By the text: a session reads its files several times, as they may have been changed meanwhile.
+@functools.lru_cache(maxsize=1024)
 def scan_script(text: str, mode: ScriptMode = ScriptMode.PSQL) -> Script:
     """What going forward sends to the server; lines and columns are those of the whole file."""
     text = text.removeprefix("\ufeff")
