@@ -235,7 +235,7 @@ class EndingFlow(CommonFlow):
     def _what_stands_where(self, outcome: Outcome) -> list[str]:
         where = f"{self.environment.name} ({self.url.label})" if self.url else self.environment.name
         texts = {
-            Outcome.DEPLOYED: "migrated, verified and kept",
+            Outcome.DEPLOYED: f"{'migrated' if self.rehearsed else 'nothing to migrate'}, verified and kept",
             Outcome.ROLLBACK_FAILED: self._how_it_was_left(),
         }
         rolled_back = self.record.rollback.performed and self.record.rollback.verified

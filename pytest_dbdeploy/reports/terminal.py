@@ -181,11 +181,12 @@ def plan_text(plan: Plan) -> str:
     if other:
         lines.append(_entry("", "; ".join(other)))
     lines.append(_entry("hash", plan.hash))
-    lines += ["", "To approve exactly this plan:", f"  {_approve(plan)}"]
+    lines += ["", "To approve exactly this plan:", f"  {approve_command(plan)}"]
     return redact_text("\n".join(lines))
 
 
-def _approve(plan: Plan) -> str:
+def approve_command(plan: Plan) -> str:
+    """What approves exactly this plan."""
     return f"pytest --dbdeploy-env={plan.environment} --dbdeploy-approve={plan.hash}"
 
 
@@ -322,7 +323,7 @@ def next_commands(record: RunRecord) -> list[str]:
         case Outcome.DEPLOYED, _:
             return [f"to undo it:\n  {back}"]
         case Outcome.DRY_RUN, _:
-            command = _approve(record.plan) if record.protected and record.plan else deploy
+            command = approve_command(record.plan) if record.protected and record.plan else deploy
             return [f"to deploy it:\n  {command}"]
         case Outcome.ROLLBACK_FAILED, _:
             return [f"once the reason is gone:\n  {back}"]

@@ -139,6 +139,7 @@ def test_code_alone_is_deployed_without_clone_and_backup(shop):
     commit(shop.project, "code only")
     result = shop.project.deploy("-n", "2")
     assert result.ended == (0, "deployed")
+    assert "nothing to migrate, verified and kept" in result.report["whatStandsWhere"][0]
     assert not (result.folder / "backup.dump").exists()
     assert git(shop.remote, "show", "production:readme.txt") == "hello"
     assert result.gate("test_migrations_apply")["outcome"] == "not_applicable"
