@@ -10,7 +10,7 @@ import psycopg
 from ..model import Lock, RowCounts
 from . import objects
 from .known import Known
-from .reading import Reading, State, entry, names
+from .reading import Reading, State, entry, names, position
 from .together import NotTogether
 
 BLOCK_WRITES = frozenset({"ShareLock", "ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock"})
@@ -69,8 +69,9 @@ class Gathering:
         whole: bool = True,
     ) -> Fields:
         """What a statement did, by the reading after it. ``renames``: its text speaks of names. ``whole``: the reading has all locks."""
-        found: Fields = {"wal_bytes": reading.lsn - self.lsn}
-        self.lsn = reading.lsn
+        lsn = position(reading.lsn)
+        found: Fields = {"wal_bytes": lsn - self.lsn}
+        self.lsn = lsn
         if reading.noted:
             seen = objects.parse(reading.noted)
             found["created"], found["altered"], found["dropped"] = seen[:3]

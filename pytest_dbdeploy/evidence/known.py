@@ -34,6 +34,7 @@ class Known:
         self.made: dict[int, str] = {}
         self.index_names: dict[int, str] = {}
         self._youngest = 0
+        self._words: frozenset[str] | None = None
 
     def look(self, monitor: psycopg.Connection[Any]) -> None:
         """What is there before anything is changed."""
@@ -54,7 +55,9 @@ class Known:
 
     def words(self) -> frozenset[str]:
         """What a statement that names one of them has among its words."""
-        return frozenset(word for one in self._relations.values() for word in _words_of(one.name))
+        if self._words is None:
+            self._words = frozenset(word for one in self._relations.values() for word in _words_of(one.name))
+        return self._words
 
     def total_bytes(self) -> int:
         return sum(one.size.bytes for one in self._relations.values())
@@ -83,6 +86,7 @@ class Known:
     def name_again(self, names: Iterable[tuple[int, str, int | None]]) -> None:
         """After a commit that may have renamed these."""
         self.made.clear()
+        self._words = None
         for oid, name, _ in names:
             self._relations[oid] = replace(self[oid], name=name)
 

@@ -33,7 +33,7 @@ from .gathering import BLOCK_WRITES, EXCLUSIVE, Fields, Gathering
 from .known import Known
 from .own import OwnWork
 from .polling import Polled, polled
-from .reading import Reading, State, reading_of
+from .reading import Reading, State, position, reading_of
 from .together import SMALL, NotTogether, written_in_vain
 
 #: A transaction may still choose its isolation level after these; after a query of ours it could not.
@@ -75,6 +75,7 @@ class Observer:
             for one in migrations.values()
             for i, statement in enumerate(one.statements)
         }
+        self._say_rename = {ref for ref, said in self.words.items() if not _RENAMES.isdisjoint(said)}
         self.evidence: dict[StatementRef, StatementEvidence] = {}
         self.known = Known()
         self._unit: Unit | None = None
@@ -163,7 +164,7 @@ class Observer:
         self._started, self._asked = {}, False
         if self._at_start is None:
             self._at_start = conn.execute(self._start.encode()).fetchone()
-        self._gathered.begin(self._at_start[0] if self._at_start else 0)
+        self._gathered.begin(position(self._at_start[0]) if self._at_start else 0)
         self._at_start = None
         if not unit.transactional:
             self._before = self._read_states()
@@ -224,7 +225,7 @@ class Observer:
                 self._gathered.together = ref is not refs[-1]
                 seconds = reading.began - at
                 self._started[ref] = began + took
-                renames, whole = self._says_rename(ref), ref is refs[-1] or self._own.written(ref) is None
+                renames, whole = ref in self._say_rename, ref is refs[-1] or self._own.written(ref) is None
                 found = self._gathered.of_reading(conn, text, tag, reading, renames=renames, whole=whole)
                 self._finished.append((ref, seconds, tag, found))
                 at, took = reading.ended, took + seconds
@@ -266,12 +267,9 @@ class Observer:
 
     def _may_have_renamed(self) -> bool:
         return any(
-            self._says_rename(ref) or self._gathered.may_rename(tag, found.get("altered"))
+            ref in self._say_rename or self._gathered.may_rename(tag, found.get("altered"))
             for ref, _, tag, found in self._finished
         )
-
-    def _says_rename(self, ref: StatementRef) -> bool:
-        return not _RENAMES.isdisjoint(self.words[ref])
 
     # -- a statement -------------------------------------------------------------------------------------------
 
@@ -310,12 +308,12 @@ class Observer:
                 pass
             reading = Reading(*cursor.fetchone() or ())
             ended = self._started[ref] + reading.began
-            renames, whole = self._says_rename(ref), self._own.written(ref) is None
+            renames, whole = ref in self._say_rename, self._own.written(ref) is None
             found = self._gathered.of_reading(conn, text, tag, reading, renames=renames, whole=whole)
         elif self._asked or tag not in _NO_SNAPSHOT:
             self._asked = True
             reading = Reading(*conn.execute(self._query()).fetchone() or ())
-            found = self._gathered.of_reading(conn, text, tag, reading, renames=self._says_rename(ref))
+            found = self._gathered.of_reading(conn, text, tag, reading, renames=ref in self._say_rename)
         elif tag == "LOCK TABLE":
             locks = self.monitor.execute(query("evidence_locks"), {"pid": conn.info.backend_pid})
             found = self._gathered.of_locks(text, set(locks.fetchall()))

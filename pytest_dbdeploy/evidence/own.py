@@ -1,7 +1,7 @@
-"""Statements of a long unit that touch only tables which it has made itself: the reading after them need not look at all locks.
+"""Statements of a unit that touch only tables which it has made itself: the reading after them need not look at all locks.
 
-The server lists all locks of the transaction, more with each table that is made, so that the readings of a history in one transaction would
-cost more and more. What such a statement locks after all is found by the next whole reading; there is one at the end of each message and unit.
+The server goes through its whole lock table for a list of them, and the list grows with each table that is made, so that the readings of a
+history in one transaction would cost more and more. What such a statement locks after all is found by the next whole reading; there is one at the end of each message and unit.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ from collections.abc import Mapping
 from ..model import Migration, StatementRef, Unit
 from .known import Known
 
-#: Statements with a whole reading at the beginning of each unit, and so all of most units.
-_FIRST = 30
 _SPACE = r"(?:\s|--[^\n]*\n|/\*.*?\*/)*"
 _NAME = r'(?:"(?:[^"]|"")+"|[^\W\d][\w$]*)'
 _TABLE = rf"(?P<table>(?:{_NAME}\s*\.\s*)?(?P<name>{_NAME}))(?![\w$.\"])"
@@ -48,15 +46,14 @@ class OwnWork:
 
     def unit_started(self, unit: Unit) -> None:
         self._written = {}
-        if not unit.transactional or len(unit.statements) <= _FIRST:
+        if not unit.transactional or len(unit.statements) < 2:
             return
-        theirs = self._known.words()
         made: set[str] = set()
-        for at, ref in enumerate(unit.statements[:-1]):
+        for ref in unit.statements[:-1]:
             sql = self._migrations[ref.migration].statements[ref.index].sql
             new = _MAKES.match(sql)
             written = self._only_own(sql, self._words[ref], made, new)
-            if at >= _FIRST and written is not None and theirs.isdisjoint(self._words[ref]):
+            if written is not None and self._known.words().isdisjoint(self._words[ref]):
                 self._written[ref] = written
             if new:
                 made.add(_bare(new["name"]))

@@ -18,12 +18,12 @@ class State(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """``began``, ``ended``: seconds since the message arrived in which it came. ``noted``: by the event triggers. ``locked``: entries."""
+    """``began``, ``ended``: seconds since the message arrived in which it came. ``lsn``: as the server writes it. ``noted``: by the event
+    triggers. ``locked``: entries."""
 
     began: float
-    lsn: int
+    lsn: str
     noted: str | None
-    forgotten: str | None
     locked: str | None
     ended: float
 
@@ -37,6 +37,12 @@ def entry(text: str) -> tuple[int, str, State]:
     """A lock as a reading has it: oid, mode, state of the relation."""
     oid, mode, filenode, *counters = text.split(" ")
     return int(oid), mode, State(int(filenode) or None, *map(int, counters))
+
+
+def position(lsn: str) -> int:
+    """A WAL position in bytes."""
+    high, _, low = lsn.partition("/")
+    return (int(high, 16) << 32) + int(low, 16)
 
 
 def names(statement: str, relation: str) -> bool:
