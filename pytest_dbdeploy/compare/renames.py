@@ -72,6 +72,19 @@ def made_again(was: Identities, now: Identities) -> dict[str, set[str]]:
     return found
 
 
+def old_names(changes: Sequence[Change]) -> dict[str, str]:
+    """New name -> old name of what is renamed."""
+    return {str((c.after or {}).get("name")): c.object for c in changes if c.change is ChangeType.RENAMED}
+
+
+def old_name(name: str, renamed: Mapping[str, str]) -> str:
+    """What an object was called before: it, its table or its schema may have been renamed. ``renamed``: as of ``old_names``."""
+    if not renamed or not name:
+        return name
+    whole = parent_name(name)
+    return renamed.get(name) or old_name(whole, renamed) + name[len(whole) :]
+
+
 def _follows(one: _Renaming, moved: Sequence[_Renaming]) -> bool:
     """Whether it has another name only because its table or schema has."""
     if one.kind == "schema":

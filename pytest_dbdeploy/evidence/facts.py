@@ -11,8 +11,9 @@ from psycopg import errors as pg_errors
 from psycopg import sql
 
 from ..compare.names import split_name
+from ..compare.renames import old_name, old_names
 from ..db.sql import query
-from ..model import Fact, StatementEvidence, Traffic
+from ..model import Change, Fact, StatementEvidence, Traffic
 
 _INT4 = 2**31 - 1
 _HEADROOM = 0.5
@@ -41,29 +42,40 @@ def clone_facts(
     before: psycopg.Connection[Any],
     after: psycopg.Connection[Any],
     evidence: Sequence[StatementEvidence],
+    changes: Sequence[Change],
     tables: Collection[str],
     *,
     everything: bool,
 ) -> dict[str, tuple[Fact, ...]]:
     """Fields of ``Facts`` by name. Both on the clone's server, by a superuser, in transactions that see one state.
 
-    ``tables``: those that were there before, as they are called now; what is so of others, which the plan makes, hurts nobody.
+    ``tables``: those that were there before; what is so of others, which the plan makes, hurts nobody. ``changes``: tell what was
+    called otherwise before.
     ``everything``: look at all sequences, as when nobody saw the statements; else at those whose table was touched.
     """
     touched = None if everything else _touched(evidence)
-    was, now = _sequences(before), [one for one in _sequences(after) if one.table in tables]
-    policies = (fact for fact in _facts(after, "facts_without_policy") if fact.object in tables)
+    renamed = old_names(changes)
+    was = _sequences(before)
+    now = [one for one in _sequences(after) if old_name(one.table, renamed) in tables]
+    policies = (
+        fact for fact in _facts(after, "facts_without_policy") if old_name(fact.object, renamed) in tables
+    )
+
+    def newly(old: Iterator[Fact], new: Iterator[Fact]) -> tuple[Fact, ...]:
+        known = {fact.object for fact in old}
+        return tuple(fact for fact in new if old_name(fact.object, renamed) not in known)
+
     return {
-        "sequences_behind": _newly(
+        "sequences_behind": newly(
             _behind(before, _asked(was, was), touched), _behind(after, _asked(was, now), touched)
         ),
-        "sequences_still_int": _newly(_still_int(was), _still_int(now)),
-        "int4_headroom": _newly(_headroom(was), _headroom(now)),
-        "broken_routines": _newly(_broken(before), _broken(after)),
-        "invalid_indexes": _newly(
+        "sequences_still_int": newly(_still_int(was), _still_int(now)),
+        "int4_headroom": newly(_headroom(was), _headroom(now)),
+        "broken_routines": newly(_broken(before), _broken(after)),
+        "invalid_indexes": newly(
             _facts(before, "facts_invalid_indexes"), _facts(after, "facts_invalid_indexes")
         ),
-        "without_policy": _newly(_facts(before, "facts_without_policy"), policies),
+        "without_policy": newly(_facts(before, "facts_without_policy"), policies),
     }
 
 
@@ -71,11 +83,6 @@ def target_facts(target: psycopg.Connection[Any]) -> tuple[dict[str, Traffic], t
     """Traffic by table, and tables that somebody holds right now. What the role may not see is left out."""
     traffic = {row[0]: Traffic(*row[1:]) for row in target.execute(query("facts_traffic"))}
     return traffic, tuple(_facts(target, "facts_blockers"))
-
-
-def _newly(before: Iterator[Fact], after: Iterator[Fact]) -> tuple[Fact, ...]:
-    known = {fact.object for fact in before}
-    return tuple(fact for fact in after if fact.object not in known)
 
 
 def _facts(conn: psycopg.Connection[Any], name: str) -> Iterator[Fact]:

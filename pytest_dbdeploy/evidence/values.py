@@ -15,6 +15,7 @@ import psycopg
 from psycopg import sql
 
 from ..compare.names import parent_name, split_name
+from ..compare.renames import old_name, old_names
 from ..db.sql import query
 from ..model import Change, ChangeType, ColumnValues
 
@@ -43,7 +44,7 @@ def changed_values(
 
     What cannot be compared (no primary key, too large, a row that is gone) has a ``problem``, or is left out of the counts.
     """
-    renamed = _old_names(changes)
+    renamed = old_names(changes)
     found = []
     columns = {
         c.object: (str((c.before or {})["type"]), str((c.after or {})["type"])) for c in _retyped(changes)
@@ -51,7 +52,7 @@ def changed_values(
     for column, types in {**columns, **made_again}.items():
         try:
             with after.transaction(force_rollback=True):
-                one = _compare(before, after, (_old_name(column, renamed), column), types)
+                one = _compare(before, after, (old_name(column, renamed), column), types)
         except psycopg.Error as error:
             one = ColumnValues(column, *types, problem=error.diag.message_primary or str(error))
         found.append(replace(one, made_again=column in made_again))
@@ -84,17 +85,13 @@ def columns_made_again(
     """column -> its types before and after, of columns in whose place, or in the place of whose table, others were made (``again``:
     kind -> names). Also: columns of the snapshots, and the changes between them."""
     columns, tables = again.get("column", ()), again.get("table", ())
-    renamed = _old_names(changes)
+    renamed = old_names(changes)
     return {
         column: (str(before[old].get("type")), str(after[column].get("type")))
         for column in sorted(after)
         if (column in columns or parent_name(column) in tables)
-        and (old := _old_name(column, renamed)) in before
+        and (old := old_name(column, renamed)) in before
     }
-
-
-def _old_names(changes: Sequence[Change]) -> dict[Any, str]:
-    return {(c.after or {}).get("name"): c.object for c in changes if c.change is ChangeType.RENAMED}
 
 
 def _retyped(changes: Sequence[Change]) -> Iterator[Change]:
@@ -105,14 +102,6 @@ def _retyped(changes: Sequence[Change]) -> Iterator[Change]:
             and "type" in (change.after or {})
         ):
             yield change
-
-
-def _old_name(column: str, renamed: dict[Any, str]) -> str:
-    """What a column was called before the plan: it, or its table, may have been renamed."""
-    if column in renamed:
-        return renamed[column]
-    table = parent_name(column)
-    return renamed.get(table, table) + column[len(table) :]
 
 
 def _compare(

@@ -15,7 +15,7 @@ from ..errors import DbDeployError
 from ..evidence.facts import clone_facts, parents, target_facts
 from ..evidence.gathering import BLOCK_WRITES
 from ..evidence.values import changed_values, columns_made_again, values_lost
-from ..model import Change, ChangeType, Fact, Facts, Finding, Plan, StatementEvidence
+from ..model import Change, Fact, Facts, Finding, Plan, StatementEvidence
 from ..rules import Seen, findings_of, judge
 from .workspace import Workspace
 
@@ -84,11 +84,8 @@ def _of_clone(
         workspace.connect(before, "facts", read_only=True) as was,
         workspace.connect(after, "facts") as now,  # values are compared in temporary tables, rolled back
     ):
-        tables = {
-            *facts.rows,
-            *(str((c.after or {}).get("name")) for c in changes if c.change is ChangeType.RENAMED),
-        }
-        found = clone_facts(was, now, evidence, tables, everything=plan.command is not None)
+        everything = plan.command is not None
+        found = clone_facts(was, now, evidence, changes, facts.rows, everything=everything)
         values = changed_values(was, now, changes, again)
         lost = values_lost(was, changes)
         now.rollback()

@@ -37,6 +37,8 @@ create trigger tr before insert on t for each row execute function tf();
 create table audit (id int, v text);
 create function log() returns trigger language plpgsql as 'begin insert into public.audit values (new.id, old.v); return new; end';
 create trigger audited after update on p for each row execute function log();
+create table closed (id serial primary key, v varchar(9)); alter table closed enable row level security; insert into closed values (1600000000);
+select setval('closed_id_seq', 1500000000); create function closed_rows() returns bigint language sql as 'select count(*) from closed';
 create table guarded (id int); alter table guarded enable row level security; create policy y on guarded using (true);
 create table parts (id int, k int) partition by list (k);
 create table parts_1 partition of parts for values in (1); create table parts_rest partition of parts default;
@@ -96,7 +98,7 @@ def judged(template):
                 rows_after=count_rows(now, user_tables(now)),
                 parents=parents(old.objects["table"]),
                 made_again=frozenset(again.get("table", ())),
-                **clone_facts(was, now, rehearsal.evidence, user_tables(was), everything=False),
+                **clone_facts(was, now, rehearsal.evidence, changes, user_tables(was), everything=False),
                 values=changed_values(was, now, changes, columns_made_again(again, *columns, changes)),
                 values_lost=values_lost(was, changes),
                 **{"lock_seconds": 30.0, **thresholds},
@@ -308,6 +310,17 @@ HARMLESS = [
     "delete from parts where id = 1; update parts set id = 7 where id = 2",
 ]
 
+# What was so before, under another name.
+RENAMED = {
+    "alter table closed rename to shut": {("table-renamed", "public.closed"), ("routine-broken", "public.closed_rows()")},
+    "alter table closed set schema attic": {
+        *(("table-renamed", name) for name in ("public.closed", "public.closed_id_seq")),
+        ("routine-broken", "public.closed_rows()"),
+    },
+    "alter table closed rename column id to key": {("column-renamed", "public.closed.id")},
+    "alter sequence closed_id_seq rename to shut": {("table-renamed", "public.closed_id_seq")},
+}  # fmt: skip
+
 
 def found(findings, severity):
     return {(f.rule, f.object) for f in findings if f.severity == severity}
@@ -322,6 +335,11 @@ def test_what_breaks_something_is_found(judged, postgres17, migration):
 def test_what_may_hurt_is_warned_of(judged, postgres17, migration):
     findings = judged(postgres17, migration)
     assert (found(findings, "block"), found(findings, "warn")) == (set(), WARNED[migration])
+
+
+@pytest.mark.parametrize("migration", RENAMED)
+def test_what_was_so_before_is_no_finding_under_another_name(judged, postgres17, migration):
+    assert {(f.rule, f.object) for f in judged(postgres17, migration)} == RENAMED[migration]
 
 
 @pytest.mark.parametrize("migration", HARMLESS)
