@@ -97,6 +97,7 @@ def responsible(change: Change, evidence: Sequence[StatementEvidence]) -> Respon
     if found is None and change.change is ChangeType.REMOVED:  # a part of what was dropped and made again
         whole = parent_name(change.object)
         found = next((e for e in evidence if any(d.object == whole for d in e.dropped)), None)
+        found = found or _dropping_another(change, evidence)
     elif found is None:
         own = _own(change)
         found = next((e for e in reversed(evidence) if any(a.object in own for a in e.altered)), None)
@@ -108,6 +109,15 @@ def responsible(change: Change, evidence: Sequence[StatementEvidence]) -> Respon
     if found is None:
         return None
     return place_of(found)
+
+
+def _dropping_another(change: Change, evidence: Sequence[StatementEvidence]) -> StatementEvidence | None:
+    """The only statement that dropped one like it of another table: as the object's own was called by then."""
+    last = change.object[len(parent_name(change.object)) :]
+    dropping = [
+        e for e in evidence if any(d.kind == change.kind and d.object.endswith(last) for d in e.dropped)
+    ]
+    return dropping[0] if len(dropping) == 1 else None
 
 
 def _own(change: Change) -> set[str]:

@@ -420,6 +420,12 @@ def test_the_statement_that_makes_it_so_is_named_and_not_another_that_touches_th
     assert one.message.endswith(f": {of}")
 
 
+def test_what_goes_with_a_table_under_another_name_is_said_of_the_statement_that_drops_it(judged, postgres17):
+    migration = "lock table p;\nalter table p rename to q;\ncreate table p (id int primary key, v text);\ndrop table q cascade"
+    places = {f.object: f.place for f in judged(postgres17, migration) if f.rule == "trigger-disabled"}
+    assert places == {"public.p.audited": "m0.sql:4"}
+
+
 def test_an_index_that_is_dropped_before_its_table_is_no_finding_of_its_own(judged, postgres17):
     findings = judged(postgres17, "drop index keyed_v; drop table keyed")
     assert found(findings, "block") == {("table-removed", "public.keyed")}
