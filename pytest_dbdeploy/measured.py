@@ -153,6 +153,7 @@ class Fact:
 class Facts:
     """``rows``, ``rows_after``: exact, of tables of the clone before and after. ``made_again``: tables that are gone, and others have their
     names. ``parents``: partition or inheriting table -> the table it belongs to. ``values_lost``: removed column -> its rows with a value.
+    ``filling``: columns that afterwards have a value where an INSERT gives none.
 
     ``traffic``: of the target; ``blockers``: tables that somebody holds in a transaction there right now. ``history``: (kind, fact).
     ``drift``: (``added`` or ``changed``, what is not as the last kept deployment left it). ``analyzes``: the deployment analyses tables whose columns change type.
@@ -167,6 +168,7 @@ class Facts:
     traffic: Mapping[str, Traffic] = field(default_factory=dict)
     parents: Mapping[str, str] = field(default_factory=dict)
     values_lost: Mapping[str, int] = field(default_factory=dict)
+    filling: frozenset[str] = frozenset()
     blockers: tuple[Fact, ...] = ()
     values: tuple[ColumnValues, ...] = ()
     sequences_behind: tuple[Fact, ...] = ()

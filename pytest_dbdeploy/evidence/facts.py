@@ -174,6 +174,15 @@ def _broken(conn: psycopg.Connection[Any]) -> Iterator[Fact]:
             yield Fact(name, f"no longer works: {text}", related=tuple(_NOT_THERE.findall(text)))
 
 
+def filling(columns: Mapping[str, Mapping[str, Any]]) -> frozenset[str]:
+    """Columns that have a value where an INSERT gives none, from a snapshot's columns."""
+    return frozenset(
+        name
+        for name, properties in columns.items()
+        if any(properties.get(key) for key in ("default", "identity", "generated"))
+    )
+
+
 def parents(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """Partition or inheriting table -> the table that it belongs to, from a snapshot's tables."""
     found = {}

@@ -12,7 +12,7 @@ from ..compare.renames import diff_with_renames, made_again
 from ..compare.snapshot import Snapshot, read_identities
 from ..db.url import DatabaseUrl
 from ..errors import DbDeployError
-from ..evidence.facts import clone_facts, parents, target_facts
+from ..evidence.facts import clone_facts, filling, parents, target_facts
 from ..evidence.gathering import BLOCK_WRITES
 from ..evidence.values import changed_values, columns_made_again, values_lost
 from ..model import Change, Fact, Facts, Finding, Plan, StatementEvidence
@@ -55,6 +55,7 @@ def judge_rehearsal(
         rows=rows[0],
         rows_after=rows[1],
         parents=parents(before.objects.get("table", {})),
+        filling=filling(after.objects.get("column", {})),
         made_again=frozenset(again.get("table", ())),
         history=_history(plan),
         drift=plan.drift,

@@ -43,7 +43,8 @@ def _broken(seen: Seen) -> Iterator[tuple[Change, str]]:
             yield change, f"column {change.object} ({after.get('type')}) is new, NOT NULL, and has no default"
     for change in of_old_tables(seen, ("column",), ChangeType.MODIFIED):
         after = change.after or {}
-        if turned(change, "not_null") == (None, True) and not after.get("default"):
+        filled = after.get("default") or change.object in seen.facts.filling
+        if turned(change, "not_null") == (None, True) and not filled:
             yield change, f"column {change.object} must not be NULL any more"
 
 

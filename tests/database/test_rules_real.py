@@ -9,7 +9,7 @@ from pytest_dbdeploy.compare.renames import diff_with_renames, made_again
 from pytest_dbdeploy.compare.rows import count_rows, user_tables
 from pytest_dbdeploy.compare.snapshot import read_identities, read_snapshot
 from pytest_dbdeploy.db.connect import connect
-from pytest_dbdeploy.evidence.facts import clone_facts, parents
+from pytest_dbdeploy.evidence.facts import clone_facts, filling, parents
 from pytest_dbdeploy.evidence.values import changed_values, columns_made_again, values_lost
 from pytest_dbdeploy.model import Facts
 from pytest_dbdeploy.rehearsal import rehearse
@@ -97,6 +97,7 @@ def judged(template):
                 rows=count_rows(was, user_tables(was)),
                 rows_after=count_rows(now, user_tables(now)),
                 parents=parents(old.objects["table"]),
+                filling=filling(new.objects["column"]),
                 made_again=frozenset(again.get("table", ())),
                 **clone_facts(was, now, rehearsal.evidence, changes, user_tables(was), everything=False),
                 values=changed_values(was, now, changes, columns_made_again(again, *columns, changes)),
@@ -212,6 +213,8 @@ BLOCKED = {
 
 # What only warns, and nothing blocks.
 WARNED = {
+    "alter table child alter who set not null": {("scanned-under-lock", "public.child")},
+    "alter table child alter t_id set default 1; alter table child alter t_id set not null": {("scanned-under-lock", "public.child")},
     "alter table child alter who drop default": {("default-removed", "public.child.who")},
     "alter table t disable trigger tr": {("trigger-disabled", "public.t.tr")},
     "drop trigger tr on t": {("trigger-disabled", "public.t.tr")},
