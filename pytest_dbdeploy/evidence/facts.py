@@ -10,6 +10,7 @@ import psycopg
 from psycopg import errors as pg_errors
 from psycopg import sql
 
+from ..compare.defaults import is_filled
 from ..compare.names import split_name
 from ..compare.renames import old_name, old_names
 from ..db.sql import query
@@ -176,11 +177,7 @@ def _broken(conn: psycopg.Connection[Any]) -> Iterator[Fact]:
 
 def filling(columns: Mapping[str, Mapping[str, Any]]) -> frozenset[str]:
     """Columns that have a value where an INSERT gives none, from a snapshot's columns."""
-    return frozenset(
-        name
-        for name, properties in columns.items()
-        if any(properties.get(key) for key in ("default", "identity", "generated"))
-    )
+    return frozenset(name for name, properties in columns.items() if is_filled(properties))
 
 
 def parents(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:

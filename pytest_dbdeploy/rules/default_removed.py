@@ -15,6 +15,7 @@ ALTER TABLE orders ALTER COLUMN status DROP DEFAULT;  -- a release after the one
 
 from __future__ import annotations
 
+from ..compare.defaults import default_of, is_filled
 from ..model import Change, ChangeType, Severity
 from .base import Rule
 from .removing import check_of
@@ -22,13 +23,9 @@ from .removing import check_of
 
 def _message(change: Change) -> str | None:
     before, after = change.before or {}, change.after or {}
-    if (
-        before.get("default")
-        and not after.get("default")
-        and not after.get("identity")
-        and not after.get("generated")
-    ):
-        return f"column {change.object} has no default any more (it was {before['default']})"
+    default = default_of(before)
+    if default and not is_filled(after):
+        return f"column {change.object} has no default any more (it was {default})"
     return None
 
 

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..compare.defaults import is_filled
 from ..model import Change, ChangeType, Finding, Severity
 from .base import Rule, Seen, found, responsible
 from .removing import of_old_tables, turned
@@ -39,11 +40,11 @@ def check(seen: Seen) -> list[Finding]:
 def _broken(seen: Seen) -> Iterator[tuple[Change, str]]:
     for change in of_old_tables(seen, ("column",), ChangeType.ADDED):
         after = change.after or {}
-        if after.get("not_null") and not any(after.get(key) for key in ("default", "identity", "generated")):
+        if after.get("not_null") and not is_filled(after):
             yield change, f"column {change.object} ({after.get('type')}) is new, NOT NULL, and has no default"
     for change in of_old_tables(seen, ("column",), ChangeType.MODIFIED):
         after = change.after or {}
-        filled = after.get("default") or change.object in seen.facts.filling
+        filled = is_filled(after) or change.object in seen.facts.filling
         if turned(change, "not_null") == (None, True) and not filled:
             yield change, f"column {change.object} must not be NULL any more"
 

@@ -37,7 +37,7 @@ create trigger tr before insert on t for each row execute function tf();
 create table audit (id int, v text);
 create function log() returns trigger language plpgsql as 'begin insert into public.audit values (new.id, old.v); return new; end';
 create trigger audited after update on p for each row execute function log();
-create table closed (id serial primary key, v varchar(9)); alter table closed enable row level security; insert into closed values (1600000000);
+create table closed (id serial primary key, v varchar(9) default null); alter table closed enable row level security; insert into closed values (1600000000);
 select setval('closed_id_seq', 1500000000); create function closed_rows() returns bigint language sql as 'select count(*) from closed';
 create table guarded (id int); alter table guarded enable row level security; create policy y on guarded using (true);
 create table parts (id int, k int) partition by list (k);
@@ -309,6 +309,7 @@ HARMLESS = [
     "alter table child add column n text; commit; update child set n = who; commit; alter table child drop column who; alter table child rename column n to who; "
     "alter table child alter who set default 'x'",
     "alter trigger tr on t rename to renamed",
+    "alter table closed alter v drop default",
     "alter table t add column z int; update t set c = 'y' where id = 1",
     "delete from parts where id = 1; update parts set id = 7 where id = 2",
 ]
