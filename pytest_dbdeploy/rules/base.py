@@ -221,8 +221,10 @@ def names(evidence: StatementEvidence, name: str) -> bool:
         return False
     text = _COMMENTS.sub(" ", evidence.statement).lower()
     # Of a column, the table too; the schema is often left out, except where it goes as a whole.
-    named = parts[:1] if evidence.tag == "DROP SCHEMA" or len(parts) == 1 else parts[1:]
-    return all(re.search(rf"(?<![\w$]){re.escape(part.lower())}(?![\w$])", text) for part in named)
+    alone = evidence.tag == "DROP SCHEMA" or len(parts) == 1
+    end = r"(?![\w$]|\"?\.)" if alone else r"(?![\w$])"  # what is in a schema does not name it
+    named = parts[:1] if alone else parts[1:]
+    return all(re.search(rf"(?<![\w$]){re.escape(part.lower())}{end}", text) for part in named)
 
 
 def _is_sql(file: str) -> bool:

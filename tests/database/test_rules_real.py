@@ -393,6 +393,10 @@ PLACES = {
         "grant insert on p to public",
         "alter table p alter v set default 'x'",
     ),
+    ("privilege-widened", "attic"): (
+        "grant usage on schema attic to public",
+        "grant select on attic.old to pg_monitor",
+    ),
     ("int4-key-headroom", "public.child.id"): (
         "select setval('child_id_seq', 1500000000)",
         "update t set u = id + 1 where id < 3",
