@@ -18,8 +18,8 @@ from ..model import Change, Fact, StatementEvidence, Traffic
 
 _INT4 = 2**31 - 1
 _HEADROOM = 0.5
-#: What the server misses: ``column "c" does not exist``, ``function f(integer) does not exist``.
-_NOT_THERE = re.compile(r'\w+ "?([^"(]+?)"?(?:\(.*\))? does not exist')
+#: What the server misses, or finds too often: ``column "c" does not exist``, ``function f(integer) is not unique``.
+_NOT_THERE = re.compile(r'\w+ "?([^"(]+?)"?(?:\(.*\))? (?:does not exist|is not unique)')
 
 
 class _Sequence(NamedTuple):
@@ -140,7 +140,7 @@ def _still_int(sequences: Sequence[_Sequence]) -> Iterator[Fact]:
             yield Fact(
                 one.name,
                 f"is still of type {one.type} and ends at {one.end:,}, though {one.table}.{one.column} is bigint",
-                related=(one.name, one.table),
+                related=(f"{one.table}.{one.column}", one.table),
             )
 
 

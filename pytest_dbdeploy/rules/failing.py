@@ -91,9 +91,9 @@ def _made_by(seen: Seen, fact: Fact, says: re.Pattern[str]) -> Responsible | Non
     own, closest = {fact.object, *fact.related}, (fact.object, *fact.related[:1])
     likely = []
     for at, e in enumerate(seen.evidence):
-        close = _touches(e, own) or any(names(e, name) for name in closest)
-        if close or any(names(e, name) for name in own):
-            likely.append((says.search(e.statement) is not None, close, at, e))
+        touched, named = _touches(e, own), any(names(e, name) for name in closest)
+        if touched or any(names(e, name) for name in own):
+            likely.append((says.search(e.statement) is not None, touched + named, at, e))
     return place_of(max(likely, key=lambda one: one[:3])[3]) if likely else None
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from ..compare.names import parent_name
 from ..model import Change, ChangeType, DroppedObject, Finding
-from .base import Check, Seen, found, responsible
+from .base import Check, Seen, found, names, responsible
 
 Message = Callable[[Change], str | None]
+
+_RENAMES = re.compile(r"\brename\b", re.IGNORECASE)
 
 
 def changes_of(seen: Seen, kinds: Collection[str], change: ChangeType) -> Iterator[Change]:
@@ -39,6 +42,23 @@ def _of_parent(seen: Seen, change: Change) -> str | None:
 def dropped(seen: Seen, change: Change) -> DroppedObject | None:
     """How the object of a removal was dropped, where a statement was seen to do it."""
     return next((d for e in seen.evidence for d in e.dropped if d.object == change.object), None)
+
+
+def names_in_the_plan(seen: Seen, table: str) -> set[str]:
+    """What the table is called before the plan, after it, and in between, as it may be renamed and dropped then."""
+    after = {
+        str((c.after or {}).get("name"))
+        for c in seen.changes
+        if c.change is ChangeType.RENAMED and c.object == table
+    }
+    between = {
+        one.object
+        for e in seen.evidence
+        if _RENAMES.search(e.statement) and names(e, table)
+        for one in e.altered
+        if one.kind == "table"
+    }
+    return {table} | after | between
 
 
 def check_of(rule: str, kinds: Collection[str], change: ChangeType, message: Message, advice: str) -> Check:

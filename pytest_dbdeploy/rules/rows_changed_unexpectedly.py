@@ -20,13 +20,13 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from ..model import ChangeType, Finding, RowCounts, Severity, StatementEvidence
+from ..model import Finding, RowCounts, Severity, StatementEvidence
 from .base import Rule, Seen, found, place_of
+from .removing import names_in_the_plan
 
 #: What a block or a function writes is not in the text in any case.
 _WRITES = ("INSERT", "UPDATE", "DELETE", "MERGE", "TRUNCATE", "COPY")
 _SAYS = (*_WRITES, "ALTER", "DROP", "CREATE")
-_RENAMES = re.compile(r"\brename\b", re.IGNORECASE)
 
 
 def check(seen: Seen) -> list[Finding]:
@@ -74,27 +74,10 @@ def _added(seen: Seen, made: set[str]) -> list[Finding]:
 
 def _says(seen: Seen, evidence: StatementEvidence, table: str | None) -> bool:
     while table:
-        if any(_names(evidence.statement, name) for name in _names_in_the_plan(seen, table)):
+        if any(_names(evidence.statement, name) for name in names_in_the_plan(seen, table)):
             return True
         table = seen.facts.parents.get(table)
     return _writes_through_a_view(seen, evidence)
-
-
-def _names_in_the_plan(seen: Seen, table: str) -> set[str]:
-    """What the table is called before the plan, after it, and in between, as it may be renamed and dropped then."""
-    after = {
-        str((c.after or {}).get("name"))
-        for c in seen.changes
-        if c.change is ChangeType.RENAMED and c.object == table
-    }
-    between = {
-        one.object
-        for e in seen.evidence
-        if _RENAMES.search(e.statement) and _names(e.statement, table)
-        for one in e.altered
-        if one.kind == "table"
-    }
-    return {table} | after | between
 
 
 def _writes_through_a_view(seen: Seen, evidence: StatementEvidence) -> bool:

@@ -41,7 +41,7 @@ from __future__ import annotations
 from ..compare.names import parent_name
 from ..model import ChangeType, Finding, Severity
 from .base import Rule, Seen, found, place_of, responsible
-from .removing import changes_of
+from .removing import changes_of, names_in_the_plan
 
 
 def check(seen: Seen) -> list[Finding]:
@@ -90,8 +90,9 @@ def _made_again(seen: Seen) -> list[Finding]:
             message = f"table {table} is dropped and made again, with {now:,} rows where {rows:,} were before"
             message += f", {gone:,} of which are gone" if gone else ""
             advice = "Alter it instead of making it anew, or fill the new one from the old one before that is dropped."
-            by = next((e for e in drops if any(d.object == table for d in e.dropped)), None)
-            by = by or (drops[-1] if drops else None)  # under the name that it had by then
+            called = names_in_the_plan(seen, table)  # when it was dropped
+            by = next((e for e in drops if any(d.object in called for d in e.dropped)), None)
+            by = by or (drops[-1] if drops else None)
             findings.append(found(RULE.name, table, message, advice, place_of(by) if by else None))
     return findings
 

@@ -32,6 +32,7 @@ create view v as select id, a from t; grant select on v to public;
 create materialized view mv as select v from p;
 create function f() returns bigint language sql as 'select count(*) from t where a > 0';
 create function g() returns int language sql as 'select 1'; revoke execute on function g() from public;
+create function two(int) returns int language sql as 'select 1'; create function one() returns int language sql as 'select two(1)';
 create function tf() returns trigger language plpgsql as 'begin return new; end';
 create trigger tr before insert on t for each row execute function tf();
 create table audit (id int, v text);
@@ -403,11 +404,15 @@ PLACES = {
     ),
     ("serial-sequence-still-int", "public.child_id_seq"): (
         "alter table child alter id type bigint",
-        "alter table child add z int",
+        "alter table child alter t_id type bigint",
     ),
     ("sequence-behind-max", "public.child_id_seq"): (
         "insert into child (id) values (1000)",
         "update child set who = 'y' where id = 1",
+    ),
+    ("routine-broken", "public.one()"): (
+        "create function two(int, text default 'x') returns int language sql as 'select 1'",
+        "create function three() returns int language sql as 'select 1'",
     ),
     ("routine-broken", "public.f()"): ("alter table t rename column a to aa", "alter table t add z int"),
     ("rls-enabled-without-policy", "public.t"): (
@@ -430,8 +435,9 @@ def test_the_statement_that_makes_it_so_is_named_and_not_another_that_touches_th
 
 def test_what_goes_with_a_table_under_another_name_is_said_of_the_statement_that_drops_it(judged, postgres17):
     migration = "lock table p;\nalter table p rename to q;\ncreate table p (id int primary key, v text);\ndrop table q cascade"
-    places = {f.object: f.place for f in judged(postgres17, migration) if f.rule == "trigger-disabled"}
-    assert places == {"public.p.audited": "m0.sql:4"}
+    places = {(f.rule, f.object): f.place for f in judged(postgres17, f"{migration};\ndrop table keyed")}
+    assert places["trigger-disabled", "public.p.audited"] == "m0.sql:4"
+    assert places["table-removed", "public.p"] == "m0.sql:4"
 
 
 def test_an_index_that_is_dropped_before_its_table_is_no_finding_of_its_own(judged, postgres17):
