@@ -105,7 +105,9 @@ def _moved(snapshot: Snapshot, names: Mapping[tuple[str, str], str], moved: Sequ
     columns: dict[str, dict[str, str]] = {}
     for one in moved:
         if one.kind == "column":
-            old, new = split_name(one.old)[-1], split_name(one.new)[-1]
+            old, new = (
+                name[len(parent_name(name)) + 1 :] for name in (one.old, one.new)
+            )  # with their quotes
             if old != new:
                 columns.setdefault(parent_name(one.old), {})[old] = new
     whole = _Replacer(

@@ -38,7 +38,7 @@ create trigger tr before insert on t for each row execute function tf();
 create table audit (id int, v text);
 create function log() returns trigger language plpgsql as 'begin insert into public.audit values (new.id, old.v); return new; end';
 create trigger audited after update on p for each row execute function log();
-create table closed (id serial primary key, v varchar(9) default null); alter table closed enable row level security; insert into closed values (1600000000);
+create table closed (id serial primary key, v varchar(9) unique default null, "User" text unique check ("User" <> 'v')); alter table closed enable row level security; insert into closed values (1600000000);
 select setval('closed_id_seq', 1500000000); create function closed_rows() returns bigint language sql as 'select count(*) from closed';
 create table guarded (id int); alter table guarded enable row level security; create policy y on guarded using (true);
 create table parts (id int, k int) partition by list (k);
@@ -323,6 +323,10 @@ RENAMED = {
         ("routine-broken", "public.closed_rows()"),
     },
     "alter table closed rename column id to key": {("column-renamed", "public.closed.id")},
+    'alter table closed rename column "User" to login; alter table closed rename column v to "V"': {
+        ("column-renamed", 'public.closed."User"'),
+        ("column-renamed", "public.closed.v"),
+    },
     "alter sequence closed_id_seq rename to shut": {("table-renamed", "public.closed_id_seq")},
 }  # fmt: skip
 
