@@ -62,6 +62,7 @@ def changed_values(
 def values_lost(before: psycopg.Connection[Any], changes: Sequence[Change]) -> dict[str, int]:
     """Removed column -> how many rows have a value in it. ``before``: the clone as it was."""
     columns: dict[str, list[str]] = {}
+    renamed = old_names(changes)
     for change in changes:
         if change.kind == "column" and change.change is ChangeType.REMOVED:
             columns.setdefault(parent_name(change.object), []).append(change.object)
@@ -70,7 +71,8 @@ def values_lost(before: psycopg.Connection[Any], changes: Sequence[Change]) -> d
         counts = sql.SQL(", ").join(
             sql.SQL("count({})").format(sql.Identifier(split_name(name)[-1])) for name in names
         )
-        text = sql.SQL("select {} from {}").format(counts, sql.Identifier(*split_name(table)))
+        was = sql.Identifier(*split_name(old_name(table, renamed)))
+        text = sql.SQL("select {} from {}").format(counts, was)
         with suppress(psycopg.Error), before.transaction():
             found |= dict(zip(names, before.execute(text).fetchone() or (), strict=False))
     return found

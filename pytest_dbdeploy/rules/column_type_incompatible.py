@@ -19,6 +19,7 @@ SELECT id, total FROM orders WHERE total_int IS NULL AND total IS NOT NULL;  -- 
 from __future__ import annotations
 
 from ..compare.names import parent_name
+from ..compare.renames import old_name, old_names
 from ..model import ChangeType, ColumnValues, Finding, Severity
 from .base import Rule, Seen, found, place_of, responsible
 from .failing import error_message
@@ -52,7 +53,7 @@ def check(seen: Seen) -> list[Finding]:
 
 def _written_anew(seen: Seen, table: str) -> bool:
     """Whether a statement wrote the table, or a partition of it, anew: where none did, it was an UPDATE that changed values, as it says itself."""
-    names = {table, *(c.object for c in seen.changes if (c.after or {}).get("name") == table)}
+    names = {table, old_name(table, old_names(seen.changes))}
     rewritten = {name for e in seen.evidence for name in e.rewritten}
     rewritten |= {seen.facts.parents[name] for name in rewritten if name in seen.facts.parents}
     return not seen.evidence or not names.isdisjoint(rewritten)

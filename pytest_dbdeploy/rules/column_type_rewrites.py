@@ -20,6 +20,7 @@ ALTER TABLE orders RENAME COLUMN id_new TO id;
 from __future__ import annotations
 
 from ..compare.names import parent_name
+from ..compare.renames import old_name, old_names
 from ..model import ChangeType, Finding, Severity
 from .base import Rule, Seen, found, place_of
 from .locks import size
@@ -29,6 +30,7 @@ from .removing import turned
 def check(seen: Seen) -> list[Finding]:
     """One finding a column whose table was written anew by the statement that names the column."""
     findings = []
+    renamed = old_names(seen.changes)
     for change in seen.changes:
         if change.kind != "column" or change.change is not ChangeType.MODIFIED:
             continue
@@ -37,10 +39,11 @@ def check(seen: Seen) -> list[Finding]:
         column = change.object[len(table) + 1 :].strip('"').lower()
         # Where no statement names column and type (a function, a command), whatever rewrote the table did.
         naming = [e for e in seen.evidence if column in e.statement.lower() and "type" in e.statement.lower()]
-        by = next((e for e in naming or seen.evidence if table in e.rewritten), None)
+        was = old_name(table, renamed)
+        by = next((e for e in naming or seen.evidence if {table, was} & {*e.rewritten}), None)
         if types is None or by is None:
             continue
-        known = size(seen, table)
+        known = size(seen, table) or size(seen, was)
         message = f"column {change.object} from {types[0]} to {types[1]} writes {table}{f' ({known})' if known else ''} anew"
         advice = "Add a column of the new type, fill it in batches, and exchange the two."
         findings.append(found(RULE.name, change.object, message, advice, place_of(by)))

@@ -44,6 +44,7 @@ create table guarded (id int); alter table guarded enable row level security; cr
 create table parts (id int, k int) partition by list (k);
 create table parts_1 partition of parts for values in (1); create table parts_rest partition of parts default;
 create schema attic; create table attic.old (id int primary key); insert into attic.old values (7), (8);
+create schema store; create table store.kept (id int primary key, n numeric); insert into store.kept values (1, 1.5);
 create sequence numbers; create extension citext; create type place as (street text, zip text);
 create procedure moves() language plpgsql as 'begin alter table attic.old rename column id to key; end';
 insert into p select i, 'v' || i from generate_series(1, 100) i;
@@ -152,6 +153,10 @@ BLOCKED = {
     "alter table t rename column b to bb": {("column-renamed", "public.t.b")},
     "alter table t rename column a to aa": {("column-renamed", "public.t.a"), ("routine-broken", "public.f()")},
     "alter schema attic rename to cellar": {("table-renamed", "attic")},
+    "alter schema store rename to shop; alter table shop.kept alter n type int": {
+        ("table-renamed", "store"),
+        ("column-type-incompatible", "shop.kept.n"),
+    },
     "alter table child add column z int not null default 1; alter table child alter z drop default": {
         ("not-null-added-without-default", "public.child.z"),
     },
@@ -456,6 +461,11 @@ def test_a_removed_column_says_how_many_values_go_with_it(judged, postgres17):
     )
     (one,) = (f for f in findings if f.rule == "column-removed")
     assert one.message.startswith("column public.t.c (text) is removed, with its 100 values: ")
+    findings = judged(
+        postgres17, "alter table attic.old rename to older; alter table attic.older drop column id"
+    )
+    (one,) = (f for f in findings if f.rule == "column-removed")
+    assert one.message.startswith("column attic.older.id (integer) is removed, with its 2 values: ")
 
 
 def test_many_written_rows_are_told(judged, postgres17):
@@ -473,6 +483,14 @@ def test_rows_that_triggers_add_are_one_warning_a_table_with_their_number_and_pl
     assert "5 rows added to public.audit, written by a trigger" in finding.message
     ignored = judged(postgres17, "update p set v = 'y'", policy={"rows-changed-unexpectedly": "ignore"})
     assert "rows-changed-unexpectedly" not in {f.rule for f in ignored}
+
+
+@pytest.mark.parametrize("rename", ["alter table kept rename to held", "alter schema store rename to shop"])
+def test_a_table_that_is_renamed_first_is_written_anew_all_the_same(judged, postgres17, rename):
+    migration = f"set search_path = store; {rename}; set search_path = store, shop; alter table "
+    table, new = ("held", "store.held") if "held" in rename else ("kept", "shop.kept")
+    findings = judged(postgres17, f"{migration} {table} alter n type numeric(20, 9)")
+    assert ("column-type-rewrites", f"{new}.n") in found(findings, "warn")
 
 
 def test_a_rename_is_one_change(judged, postgres17):
