@@ -112,8 +112,8 @@ class EarlierFlow(CommonFlow):
         for name in end_leftovers(lock):
             self.workspace.say(LogPhase.ROLLBACK, Level.WARN, f"ended what {self.id} left running: {name}")
         now = self.table.find(lock, self.id)
-        for path in (self.earlier.path("failed.dump"), *([Path(self.row.backup)] if self.row.backup else [])):
-            remove_partial(path)
+        if self.row.backup:
+            remove_partial(Path(self.row.backup))
         self._refuse_older(lock)
         if now is None or now.state is not self.row.state:
             raise LockError(
