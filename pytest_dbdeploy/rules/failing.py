@@ -36,7 +36,7 @@ def error_message(evidence: StatementEvidence, what: str) -> str:
     assert error is not None
     violation = evidence.violation
     if violation is None:
-        return f"{what}: {error.message}"
+        return f"rows {what}: {error.message}"
     if error.violating_rows is None:
         return f"rows of {violation.relation} {what}: {error.message}"
     keys = ""
