@@ -39,8 +39,12 @@ class ResumeFlow(EarlierFlow):
         with critical.section(final=True):
             try:
                 self._lock()
-                if self.row.state is State.APPLIED and self._verifiable() and self._released():
-                    return Go(self._context())
+                if self.row.state is State.APPLIED:
+                    if self._verifiable() and self._released():
+                        return Go(self._context())
+                    if not self.settings.rollback.auto:
+                        self._leave_to_a_person()
+                        return Close("rollback.auto is false, so nothing was put back")
                 self._put_back()
             except LockError as error:
                 return self._fail(error) if self.touched else self._refuse(error)

@@ -137,6 +137,9 @@ def test_what_stands_as_no_automatic_rollback_is_wanted_can_be_verified_again_an
     for run in (stands, again):
         assert f"pytest --dbdeploy-rollback={stands.id}" in run.output
         assert f"pytest --dbdeploy-resume={stands.id}" in run.output
+    elsewhere = deployed.run(f"--dbdeploy-resume={stands.id}", "--dbdeploy-artifacts=elsewhere")
+    assert elsewhere.status == 12, "it cannot be verified there, which is no reason to put it back"
+    assert not untouched(deployed)
     deployed.write("mended", "")
     assert deployed.run(f"--dbdeploy-resume={stands.id}").ended == (0, "deployed")
     assert deployed.states()[stands.id] == "kept"
