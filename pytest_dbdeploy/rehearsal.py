@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -60,15 +60,20 @@ class Rehearsal:
     error: str | None = None
     written: Mapping[str, int] = field(default_factory=dict)
 
-    def without_keys(self) -> Rehearsal:
-        """The same without values of users' rows."""
-        return replace(
-            self,
-            evidence=tuple(
-                replace(e, violation=replace(e.violation, keys=())) if e.violation else e
-                for e in self.evidence
-            ),
+    def shown(self, mask: Callable[[str], str], *, keys: bool) -> Rehearsal:
+        """The same with the values that may be shown: the server's words as ``mask`` leaves them, and the keys of rows at fault, or none."""
+        evidence = tuple(
+            replace(
+                e,
+                error=e.error
+                and replace(
+                    e.error, message=mask(e.error.message), detail=e.error.detail and mask(e.error.detail)
+                ),
+                violation=e.violation and (e.violation if keys else replace(e.violation, keys=())),
+            )
+            for e in self.evidence
         )
+        return replace(self, evidence=evidence, error=self.error and mask(self.error))
 
 
 def rehearse(

@@ -170,8 +170,12 @@ class StateTable:
 
     def update(self, conn: psycopg.Connection[Any], deployment_id: str, state: State, **values: Any) -> None:
         """Sets the state (and more columns) inside the caller's transaction, or in one of its own."""
-        assignments: list[sql.Composable] = [sql.SQL("state = %s"), sql.SQL("updated = now()")]
-        parameters: list[Any] = [state]
+        # The same end said again is no news: what is changed after its end was rolled back on request.
+        updated = sql.SQL(
+            "updated = case when state = %s and finished is not null then updated else now() end"
+        )
+        assignments: list[sql.Composable] = [sql.SQL("state = %s"), updated]
+        parameters: list[Any] = [state, state]
         if state in FINISHED:
             # The first end counts: what is rolled back on request was deployed in the time that it took then.
             assignments.append(sql.SQL("finished = coalesce(finished, now())"))

@@ -201,9 +201,10 @@ def _split(text: str, name: str) -> tuple[str, str, str]:
     """Authority, path and query of the URL, still encoded."""
     scheme, separator, rest = text.partition("://")
     if not separator or scheme.lower() not in SCHEMES:
-        what = f"is a {scheme.lower()}:// URL" if _is_scheme(scheme) and separator else "is not a URL"
+        other = f"is a {scheme.lower()}:// URL, not one of PostgreSQL"
+        what = other if _is_scheme(scheme) and separator else "is no database URL"
         raise ConfigError(
-            f"{name} {what}, not one of PostgreSQL",
+            f"{name} {what}",
             hint="Write postgresql://user:password@host:5432/database (or embedded://PATH for a local one).",
         )
     if any(ord(char) < 33 for char in rest):

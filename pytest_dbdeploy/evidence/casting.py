@@ -20,10 +20,11 @@ _USING = re.compile(r"\busing\b(.+?)(?=,\s*(?:alter|add|drop)\b|;|\Z)", re.IGNOR
 _FAILS = """
 create function pg_temp.dbdeploy_fails(dbdeploy_row {table}) returns boolean language plpgsql as $fails$
 #variable_conflict use_column
-declare dbdeploy_value {kind};
 begin
-    dbdeploy_value := (select {value} from (select (dbdeploy_row).*) as {alias});
-    return false;
+    declare dbdeploy_value {kind} := (select {value} from (select (dbdeploy_row).*) as {alias});
+    begin
+        return false;
+    end;
 exception when others then return true;
 end $fails$
 """

@@ -164,7 +164,7 @@ def _headroom(sequences: Sequence[_Sequence]) -> Iterator[Fact]:
 
 def _broken(conn: psycopg.Connection[Any]) -> Iterator[Fact]:
     """Routines whose body the server would refuse if they were made now."""
-    for oid, name in conn.execute(query("facts_sql_routines")).fetchall():
+    for oid, name, tables in conn.execute(query("facts_sql_routines")).fetchall():
         try:
             with conn.transaction(force_rollback=True):
                 conn.execute("select pg_catalog.fmgr_sql_validator(%s::oid)", [oid])
@@ -172,7 +172,7 @@ def _broken(conn: psycopg.Connection[Any]) -> Iterator[Fact]:
             continue
         except psycopg.Error as error:
             text = error.diag.message_primary or str(error)
-            yield Fact(name, f"no longer works: {text}", related=tuple(_NOT_THERE.findall(text)))
+            yield Fact(name, f"no longer works: {text}", related=(*_NOT_THERE.findall(text), *tables))
 
 
 def filling(columns: Mapping[str, Mapping[str, Any]]) -> frozenset[str]:

@@ -60,7 +60,9 @@ def violations(
     ``ref``: None when the commit failed: at fault is the statement after which the deferred constraint held no more, or the last.
     """
     by = ref or next(reversed(unit.statements), None)
-    converts = (error.sqlstate or "").startswith(DATA_EXCEPTION) and ref is not None
+    # A domain refuses values as a type does, and its error names no table.
+    of_domain = place is None and error.sqlstate in (CHECK, NOT_NULL)
+    converts = ref is not None and (of_domain or (error.sqlstate or "").startswith(DATA_EXCEPTION))
     if not converts and (place is None or error.sqlstate not in _CONSTRAINTS):
         return by, error, None
     relation = ".".join(quoted(part) for part in place.table) if place else None

@@ -23,7 +23,7 @@ from .code import CodeRelease
 from .common import CommonFlow
 from .rehearsing import Rehearsed
 from .target_work import Stage, TargetWork
-from .way_back import WritesWouldBeLost
+from .way_back import RollbackIsOff, WritesWouldBeLost
 from .workspace import error_text
 
 PHASES = (Phase.PREFLIGHT, Phase.SANDBOX, Phase.POSTDEPLOY)
@@ -157,10 +157,8 @@ class EndingFlow(CommonFlow):
 
     def _refuse_without_auto(self) -> None:
         if not self.settings.rollback.auto:
-            raise RestoreError(
-                "rollback.auto is false, so nothing was put back",
-                hint=f"to roll back: pytest --dbdeploy-rollback={self.workspace.id}",
-            )
+            complete = self.work is not None and self.work.stage is Stage.APPLIED
+            raise RollbackIsOff(self.workspace.id, complete=complete)
 
     def _restore(self, work: TargetWork) -> None:
         if work.before is None or self.url is None:
@@ -183,6 +181,11 @@ class EndingFlow(CommonFlow):
 
     def _rollback_failed(self, error: Exception) -> None:
         self._not_back = error
+        if isinstance(error, RollbackIsOff):  # its row stays as it is, so that it can also be finished
+            self.record.notes.append(error_text(error))
+            self.record.next_commands += error.commands
+            self._end(Outcome.ROLLBACK_FAILED, ExitStatus.ROLLBACK_FAILED)
+            return
         self.workspace.log.exception(LogPhase.ROLLBACK, "the rollback did not succeed", error)
         self.record.notes.append(f"the rollback did not succeed: {error_text(error)}")
         again = f"pytest --dbdeploy-rollback={self.workspace.id}"

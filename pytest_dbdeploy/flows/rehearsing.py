@@ -22,6 +22,7 @@ from ..evidence.observer import Observer
 from ..layouts.base import LayoutReader
 from ..model import Change, Finding, Level, LogPhase, Plan, StatementError, StatementEvidence, Unit
 from ..rehearsal import Rehearsal, difference, rehearse, written_so_far
+from ..reports.samples import presentable
 from ..sandboxes import embedded
 from ..steps import Step
 from .judging import judge_rehearsal
@@ -212,8 +213,11 @@ class SandboxWork:
                     self.layout.ensure_history(conn)
                     migrations = {m.name: m for m in self.plan.migrations}
                     rehearsal = rehearse(conn, monitor, list(self.plan.units), migrations, self.layout, step)
-                    if self.settings.reports.samples == "none":
-                        rehearsal = rehearsal.without_keys()
+                    # Here, before anybody quotes it: gates, JUnit, log and journal do.
+                    samples = self.settings.reports.samples
+                    rehearsal = rehearsal.shown(
+                        lambda text: presentable(text, samples), keys=samples != "none"
+                    )
             if rehearsal.error:
                 step.failed(rehearsal.error.splitlines()[0])
             else:

@@ -18,6 +18,7 @@ from . import undoing
 from .base import Close, Go, Ledger
 from .common import application
 from .earlier import EarlierFlow
+from .way_back import RollbackIsOff
 from .workspace import error_text
 
 
@@ -38,8 +39,12 @@ class ResumeFlow(EarlierFlow):
         with critical.section(final=True):
             try:
                 self._lock()
-                if self.row.state is State.APPLIED and self._verifiable() and self._released():
-                    return Go(self._context())
+                if self.row.state is State.APPLIED:
+                    if self._verifiable() and self._released():
+                        return Go(self._context())
+                    if not self.settings.rollback.auto:
+                        self._leave_to_a_person()
+                        return Close("rollback.auto is false, so nothing was put back")
                 self._put_back()
             except LockError as error:
                 return self._fail(error) if self.touched else self._refuse(error)
@@ -137,11 +142,21 @@ class ResumeFlow(EarlierFlow):
                 if decision.verdict is Verdict.DEPLOY:
                     self._keep()
                     self._end(Outcome.DEPLOYED, ExitStatus.OK)
-                else:
+                elif self.settings.rollback.auto:
                     self._put_back()
                     self._end(Outcome.ROLLED_BACK, ExitStatus.ROLLED_BACK)
+                else:
+                    self._leave_to_a_person()
             except Exception as error:  # noqa: BLE001 - status 12 must be reached, whatever happened
                 self._fail(error)
+
+    def _leave_to_a_person(self) -> None:
+        """As the first session does where ``rollback.auto`` is false."""
+        error = RollbackIsOff(self.id, complete=True)
+        self.not_back = True
+        self.record.notes.append(error_text(error))
+        self.record.next_commands += error.commands
+        self._end(Outcome.ROLLBACK_FAILED, ExitStatus.ROLLBACK_FAILED)
 
     def _keep(self) -> None:
         """The row says what the deployment left, as that of one that was not interrupted does."""

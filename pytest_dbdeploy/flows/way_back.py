@@ -39,6 +39,18 @@ class WritesWouldBeLost(RestoreError):
         )
 
 
+class RollbackIsOff(RestoreError):
+    """``rollback.auto`` is false: a person decides. ``commands``: what they may type. ``complete``: it may be kept as well."""
+
+    def __init__(self, deployment: str, *, complete: bool) -> None:
+        self.commands = [f"to roll back:\n  pytest --dbdeploy-rollback={deployment}"]
+        if complete:
+            self.commands.append(
+                f"to verify it again, and keep it where its gates pass:\n  pytest --dbdeploy-resume={deployment}"
+            )
+        super().__init__("rollback.auto is false, so nothing was put back")
+
+
 def say_back(conn: psycopg.Connection[Any], table: StateTable, deployment: str, *, code_left: bool) -> None:
     """In the transaction that puts the database back: nothing of it stands. ``code_left``: the code is still to be put back."""
     if code_left:

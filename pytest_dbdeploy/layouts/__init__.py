@@ -55,7 +55,7 @@ def find_layout(
         if settings.layout not in known:
             raise LayoutError(
                 f"migrations.layout: {settings.layout} is not known",
-                hint=f"Known are auto, {', '.join(sorted(known))}.",
+                hint=f"Correct it in dbdeploy.yaml: known are auto, {', '.join(sorted(known))}. Another tool is run by migrations.apply, its command.",
             )
         return known[settings.layout].open(request)
     if request.apply:

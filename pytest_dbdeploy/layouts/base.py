@@ -132,8 +132,14 @@ def parse(text: str, file: str, mode: ScriptMode, *, psql: bool = False) -> tupl
     """The statements of a migration file.
 
     ``psql``: whether inline COPY data may be there, and psql's commands that change nothing but its output (they are left out).
-    LayoutError, with file and line, for any other psql command, which is no SQL that a server takes, and for data that the tool cannot send.
+    LayoutError, with file and line, for any other psql command, which is no SQL that a server takes, for data that the tool cannot send, and
+    for a zero byte, which ends a text on its way to the server.
     """
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        raise LayoutError(
+            f"{file}:{line}: there is a zero byte, which no server takes", hint="Save the file as UTF-8 text."
+        )
     script = scan_script(text, mode)
     for meta in script.meta:
         if not (psql and _is_harmless(meta.name, meta.arguments)):

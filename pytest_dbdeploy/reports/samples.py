@@ -12,8 +12,10 @@ _MASK = "…"
 _ROW = re.compile(r"(?m)(Failing row contains )\(.*\)")
 # ERROR:  invalid input syntax for type integer: "12 apples"; value "99999999999" is out of range for type integer
 _INPUT = re.compile(
-    r'(?s)((?:invalid input (?:syntax for|value for)|out of range|malformed)[^"\n]*: )".*?"(?=\n|$|;)'
+    r'(?s)((?:invalid input (?:syntax for|value for)|out of range|malformed)[^"\n]*: )".*?"(?=\n|$|;|: | \(SQLSTATE )'
 )
+# DETAIL:  Token "apples" is invalid.
+_TOKEN = re.compile(r'(Token )".*?"( is invalid)')
 _VALUE = re.compile(r'(\bvalue )".*?"( is out of range| is too long)')
 # DETAIL:  Key (email)=(ann@example.com) is duplicated.
 _KEY = re.compile(
@@ -27,5 +29,6 @@ def presentable(text: str, samples: str) -> str:
         return text
     text = _ROW.sub(rf"\1({_MASK})", text)
     text = _INPUT.sub(rf'\1"{_MASK}"', text)
+    text = _TOKEN.sub(rf'\1"{_MASK}"\2', text)
     text = _VALUE.sub(rf'\1"{_MASK}"\2', text)
     return text if samples == "keys" else _KEY.sub(rf"\1({_MASK})", text)

@@ -213,6 +213,11 @@ def _says(evidence: StatementEvidence, change: Change) -> bool:
     return any(re.search(word, evidence.statement, re.IGNORECASE) for word in words)
 
 
+def counted(number: int, noun: str) -> str:
+    """``1 row``, ``2,000 rows``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def names(evidence: StatementEvidence, name: str) -> bool:
     """Whether the statement's text names an object: its parts as words."""
     try:

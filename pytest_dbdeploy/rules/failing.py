@@ -36,7 +36,7 @@ def error_message(evidence: StatementEvidence, what: str) -> str:
     assert error is not None
     violation = evidence.violation
     if violation is None:
-        return f"{what}: {error.message}"
+        return f"rows {what}: {error.message}"
     if error.violating_rows is None:
         return f"rows of {violation.relation} {what}: {error.message}"
     keys = ""
@@ -87,14 +87,15 @@ def check_of_history(rule: str, kind: str, advice: str, accepted: str) -> Check:
 
 
 def _made_by(seen: Seen, fact: Fact, says: re.Pattern[str]) -> Responsible | None:
-    """The statement that most likely made it so: by its words, by what it touched or names, and the last of several."""
+    """The statement that most likely made it so: by its words, by what it touched or names, and how much of it; the last of several."""
     own, closest = {fact.object, *fact.related}, (fact.object, *fact.related[:1])
     likely = []
     for at, e in enumerate(seen.evidence):
-        touched, named = _touches(e, own), any(names(e, name) for name in closest)
-        if touched or any(names(e, name) for name in own):
-            likely.append((says.search(e.statement) is not None, touched + named, at, e))
-    return place_of(max(likely, key=lambda one: one[:3])[3]) if likely else None
+        close = _touches(e, own) + any(names(e, name) for name in closest)
+        named = sum(names(e, name) for name in own)
+        if close or named:
+            likely.append((says.search(e.statement) is not None, close, named, at, e))
+    return place_of(max(likely, key=lambda one: one[:-1])[-1]) if likely else None
 
 
 def _touches(evidence: StatementEvidence, those: set[str]) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..model import Finding, StatementEvidence
-from .base import Seen, found, place_of
+from .base import Seen, counted, found, place_of
 
 BLOCKS_READS = frozenset({"AccessExclusiveLock"})
 BLOCKS_WRITES = frozenset({"ShareLock", "ShareRowExclusiveLock", "ExclusiveLock"})
@@ -72,7 +72,7 @@ def size(seen: Seen, relation: str) -> str:
     rows = rows_of(seen, relation)
     taken = next((e.sizes[relation].bytes for e in seen.evidence if relation in e.sizes), None)
     traffic = seen.facts.traffic.get(relation)
-    parts = [f"{rows:,} rows"] if rows is not None else []
+    parts = [counted(rows, "row")] if rows is not None else []
     if taken:
         parts.append(_bytes(taken))
     if traffic and traffic.scans is not None and traffic.scans >= 0.05:

@@ -45,7 +45,10 @@ def check(seen: Seen) -> list[Finding]:
                 findings.append(found(RULE.name, table, message, advice, place_of(evidence)))
         for table, there, how in emptied:
             if there > 0:
-                message = f"all {there:,} rows of {table} are {how}"
+                all_of_it = (
+                    f"the one row of {table} is" if there == 1 else f"all {there:,} rows of {table} are"
+                )
+                message = f"{all_of_it} {how}"
                 advice = "Make sure that nobody needs them any more: keep a copy, or move the table out of reach first."
                 findings.append(found(RULE.name, table, message, advice, place_of(evidence)))
     return findings

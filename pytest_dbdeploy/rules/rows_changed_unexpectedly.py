@@ -21,7 +21,7 @@ import re
 from dataclasses import replace
 
 from ..model import Finding, RowCounts, Severity, StatementEvidence
-from .base import Rule, Seen, found, place_of
+from .base import Rule, Seen, counted, found, place_of
 from .removing import names_in_the_plan
 
 #: What a block or a function writes is not in the text in any case.
@@ -46,7 +46,8 @@ def _changed(seen: Seen, made: set[str]) -> list[Finding]:
                 continue
             rows = evidence.rows.get(table, RowCounts())
             parts = [f"{n:,} {w}" for n, w in ((rows.updated, "updated"), (rows.deleted, "deleted")) if n]
-            what = f"{', '.join(parts)} rows of {table}" if parts else f"{table} is emptied"
+            noun = "row" if rows.updated + rows.deleted == 1 else "rows"
+            what = f"{', '.join(parts)} {noun} of {table}" if parts else f"{table} is emptied"
             message = f"{what} by a statement that does not name it"
             advice = "A CASCADE or a trigger does it: say it in a statement of its own where it is meant."
             findings.append(found(RULE.name, table, message, advice, place_of(evidence)))
@@ -65,7 +66,7 @@ def _added(seen: Seen, made: set[str]) -> list[Finding]:
     for table, writing in by_table.items():
         count = sum(evidence.rows[table].inserted for evidence in writing)
         more = f", and of {len(writing) - 1} more" if len(writing) > 1 else ""
-        message = f"{count:,} rows added to {table}, written by a trigger of a statement that does not name it{more}"
+        message = f"{counted(count, 'row')} added to {table}, written by a trigger of a statement that does not name it{more}"
         advice = "An audit table is meant to get them. Where they are not meant, disable the trigger for the statement."
         finding = found(RULE.name, table, message, advice, place_of(writing[0]))
         findings.append(replace(finding, severity=Severity.WARN))

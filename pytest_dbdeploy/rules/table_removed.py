@@ -40,8 +40,10 @@ from __future__ import annotations
 
 from ..compare.names import parent_name
 from ..model import ChangeType, Finding, Severity
-from .base import Rule, Seen, found, place_of, responsible
+from .base import Rule, Seen, counted, found, place_of, responsible
 from .removing import changes_of, names_in_the_plan
+
+_ROWS = {0: "no row", 1: "its one row"}
 
 
 def check(seen: Seen) -> list[Finding]:
@@ -51,9 +53,11 @@ def check(seen: Seen) -> list[Finding]:
         where = responsible(change, seen.evidence)
         columns = len((change.before or {}).get("columns", ()))
         rows = seen.facts.rows.get(change.object)
-        of_rows = "all its rows" if rows is None else f"all its {rows:,} rows"
+        of_rows = "all its rows" if rows is None else _ROWS.get(rows, f"all its {rows:,} rows")
         message = f"{change.kind} {change.object} is removed"
-        message += f", with its {columns} columns and {of_rows}" if columns else f", with {of_rows}"
+        message += (
+            f", with its {counted(columns, 'column')} and {of_rows}" if columns else f", with {of_rows}"
+        )
         advice = "The application that runs now still asks for it: release one that does not, then drop it in a later migration."
         if where and where.rename:
             message = f"{change.kind} {change.object} is there no more under this name"

@@ -119,7 +119,9 @@ def _warn(item: pytest.Item, report: pytest.TestReport, error: BaseException | N
         report.longrepr = None
         return
     message = failure_message(report.longrepr)
-    report.dbdeploy_warned = message  # type: ignore[attr-defined]  # reports carry plugins' attributes between processes
+    # Reports carry plugins' attributes between processes.
+    report.dbdeploy_warned = message  # type: ignore[attr-defined]
+    report.dbdeploy_warned_in_full = failure_message(report.longrepr, None)  # type: ignore[attr-defined]
     known = ("dbdeploy.warned", message)
     if known not in item.user_properties:
         item.user_properties.append(known)

@@ -82,8 +82,8 @@ class StepReports:
 
 
 def add_warning(config: pytest.Config, report: pytest.TestReport) -> None:
-    """The message of a warned gate as its ``system-out``; call it before JUnit's own hook has closed the test case."""
-    message = getattr(report, "dbdeploy_warned", None)
+    """The whole message of a warned gate as its ``system-out``; call it before JUnit's own hook has closed the test case."""
+    message = getattr(report, "dbdeploy_warned_in_full", None)
     if message is None:
         return
     for xml in junit_files(config):

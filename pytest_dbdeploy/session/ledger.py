@@ -157,14 +157,14 @@ def message_of(report: pytest.TestReport) -> str | None:
     return failure_message(longrepr)
 
 
-def failure_message(longrepr: Any) -> str:
-    """The first lines of what an exception says, without traceback and secrets."""
+def failure_message(longrepr: Any, most: int | None = _MESSAGE_LINES) -> str:
+    """What an exception says, without traceback and secrets: its first ``most`` lines, or all of them."""
     crash = getattr(longrepr, "reprcrash", None)
     lines = (crash.message if crash is not None else str(longrepr)).strip().splitlines()
     if crash is None:  # pytest's own words, such as of a fixture that is not there, stand behind the source
         lines = [line[1:].strip() for line in lines if line.startswith("E ")] or lines
-    more = ["..."] if len(lines) > _MESSAGE_LINES else []
-    return redactor.redact("\n".join(lines[:_MESSAGE_LINES] + more)).removeprefix("Failed: ")
+    more = ["..."] if len(lines) > len(lines[:most]) else []
+    return redactor.redact("\n".join(lines[:most] + more)).removeprefix("Failed: ")
 
 
 def _last_line(text: str) -> str:

@@ -219,6 +219,8 @@ FAILURES = {
     "values too long for a new type": ("alter table t alter b type varchar(10); update t set b = repeat('y', id); alter table t alter b type varchar(4)", "22001", 6, "id=5"),
     "values that are no numbers": ("alter table t add w text; update t set w = case when id < 4 then id::text when id > 5 then 'x' end; alter table t alter column w set data type int using (w || '')::int", "22P02", 5, "id=6"),
     "numbers out of range": ("update t set s = 40000 where id > 8; alter table t alter s type smallint", "22003", 2, "id=9"),
+    "values that a domain refuses": ("create domain short as text check (length(value) < 3); update t set b = repeat('y', id) where id > 7; alter table t alter b type short", "23514", 3, "id=8"),
+    "no value where a domain wants one": ("create domain named as text not null; alter table t alter b type named", "23502", 5, "id=1"),
     "inside a block": ("do $$ begin alter table t add constraint k unique (a); end $$", "23505", 10, "id=1"),
 }  # fmt: skip
 

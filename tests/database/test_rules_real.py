@@ -449,6 +449,20 @@ def test_what_goes_with_a_table_under_another_name_is_said_of_the_statement_that
     assert places["table-removed", "public.p"] == "m0.sql:4"
 
 
+def test_a_broken_routine_is_told_of_the_table_that_it_asks_and_not_of_another_with_such_a_column(
+    judged, postgres17
+):
+    findings = judged(
+        postgres17,
+        "alter table t rename column a to aa",
+        "create table other (id int, a int)",
+        "alter table other alter a type bigint",
+        "alter table other drop column a",
+    )
+    (one,) = (f for f in findings if f.rule == "routine-broken")
+    assert one.place == "m0.sql:1"
+
+
 def test_an_index_that_is_dropped_before_its_table_is_no_finding_of_its_own(judged, postgres17):
     findings = judged(postgres17, "drop index keyed_v; drop table keyed")
     assert found(findings, "block") == {("table-removed", "public.keyed")}

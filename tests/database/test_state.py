@@ -6,6 +6,7 @@ from pytest_dbdeploy.db.connect import connect
 from pytest_dbdeploy.db.deployment_lock import check_lock, lock_holder, take_lock
 from pytest_dbdeploy.db.state import State, StateTable
 from pytest_dbdeploy.errors import LockError, StateError
+from pytest_dbdeploy.history import outcome_of
 
 
 @pytest.fixture
@@ -192,3 +193,13 @@ def test_a_rollback_on_request_leaves_the_time_that_the_deployment_took(conn, ta
     back = table.find(conn, "deploy-dev-1")
     assert back.finished == kept.finished
     assert back.updated > kept.updated
+    assert outcome_of(back) == "rolled_back_on_request"
+
+
+def test_an_end_that_is_said_twice_is_not_taken_for_a_rollback_on_request(conn, table):
+    table.insert(conn, "deploy-dev-1", "dev")
+    table.update(conn, "deploy-dev-1", State.ROLLED_BACK)
+    first = table.find(conn, "deploy-dev-1")
+    table.update(conn, "deploy-dev-1", State.ROLLED_BACK)
+    assert table.find(conn, "deploy-dev-1") == first
+    assert outcome_of(first) == "rolled_back"

@@ -121,6 +121,30 @@ def test_where_no_automatic_rollback_is_wanted_a_failed_deployment_stands_is_12_
     assert untouched(deployed)
 
 
+def test_what_stands_as_no_automatic_rollback_is_wanted_can_be_verified_again_and_kept(deployed):
+    deployed.migration("0002_phone", ADD_PHONE)
+    deployed.write(
+        "gates/postdeploy/test_it.py",
+        "from pathlib import Path\ndef test_it():\n    assert Path('mended').exists()\n",
+    )
+    deployed.write("dbdeploy.yaml", "environments: {dev: {}}\nrollback: {auto: false}\n")
+    stands = deployed.deploy()
+    assert stands.ended == (12, "rollback_failed")
+    again = deployed.run(f"--dbdeploy-resume={stands.id}")
+    assert again.ended == (12, "rollback_failed"), "its gate fails still, and nobody wants it put back"
+    assert "test_it" in str(again.report["decision"]["reasons"])
+    assert not untouched(deployed)
+    for run in (stands, again):
+        assert f"pytest --dbdeploy-rollback={stands.id}" in run.output
+        assert f"pytest --dbdeploy-resume={stands.id}" in run.output
+    elsewhere = deployed.run(f"--dbdeploy-resume={stands.id}", "--dbdeploy-artifacts=elsewhere")
+    assert elsewhere.status == 12, "it cannot be verified there, which is no reason to put it back"
+    assert not untouched(deployed)
+    deployed.write("mended", "")
+    assert deployed.run(f"--dbdeploy-resume={stands.id}").ended == (0, "deployed")
+    assert deployed.states()[stands.id] == "kept"
+
+
 def test_an_internal_error_is_3_and_the_target_is_untouched(deployed):
     deployed.migration("0002_phone", ADD_PHONE)
     deployed.write(

@@ -14,6 +14,7 @@ from psycopg import sql
 
 from pytest_dbdeploy.db.url import DatabaseUrl
 from pytest_dbdeploy.secret import Secret
+from tests.servers import execute
 
 TALKATIVE = (
     "-n",
@@ -198,6 +199,20 @@ def test_without_workers_the_debug_log_tells_no_secret_either(guarded, hidden):
     result = guarded.deploy(*TALKATIVE[2:], **guarded.variables)
     assert result.ended == (10, "aborted")
     assert leaks(guarded, hidden, result.output) == []
+
+
+def test_a_value_of_a_user_that_does_not_fit_is_told_nowhere(deployed, hidden):
+    """``reports.samples`` is ``keys``: which row it is may be told."""
+    execute(
+        deployed.url,
+        f"create table tales (id int primary key, told text); insert into tales values (77, '{hidden.make('value')}')",
+    )
+    deployed.migration("0002_told", "alter table tales alter told type int using told::int;\n")
+    result = deployed.deploy("--dbdeploy-dry-run", "--junitxml=out.xml", "-n", "2")
+    assert result.ended == (10, "aborted")
+    assert 'invalid input syntax for type integer: "…"' in result.gate("test_migrations_apply")["message"]
+    assert "id=77" in result.output
+    assert leaks(deployed, hidden, result.output) == []
 
 
 @pytest.mark.parametrize("workers", ["0", "2"])

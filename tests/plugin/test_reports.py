@@ -39,6 +39,16 @@ def test_junit_tells_steps_warnings_and_what_does_not_apply(project, mode):
     assert run.junit["gates.postdeploy.test_zz_postdeploy::test_case"][0] == "failure"
 
 
+def test_junit_has_all_that_a_warning_gate_says(project, mode):
+    project.gate(
+        "sandbox",
+        "pytest.fail('\\n'.join(f'finding {number}' for number in range(30)), pytrace=False)",
+        head="@pytest.mark.dbdeploy(severity='warn')",
+    )
+    *_, out = project.run(*mode).junit["gates.sandbox.test_zz_sandbox::test_case"]
+    assert [f"finding {number}" in out for number in range(30)] == [True] * 30
+
+
 def test_the_terminal_has_letters_and_words_for_all_of_it(project, rarely):
     mixed(project)
     run = project.run(*rarely, "-v")

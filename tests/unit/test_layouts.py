@@ -292,3 +292,9 @@ def test_data_in_the_file_goes_with_its_copy_where_the_tool_is_psql():
     assert [(s.line, s.data) for s in statements] == [(1, None), (2, "1\n2\n"), (6, None)]
     with pytest.raises(LayoutError, match=r"1_a\.sql:2: COPY"):
         parse(text, "1_a.sql", ScriptMode.DRIZZLE)
+
+
+def test_a_zero_byte_names_its_line():
+    for mode in ScriptMode:
+        with pytest.raises(LayoutError, match=r"1_a\.sql:2: there is a zero byte"):
+            parse("select 1;\nselect '\0';", "1_a.sql", mode)

@@ -120,7 +120,7 @@ def test_a_removed_column_says_how_many_values_are_lost(values, text):
 def test_a_removed_table_is_found_even_when_nobody_knows_which_statement_it_was():
     (finding,) = evaluate("table-removed", [TABLE])
     assert (finding.message, finding.place) == (
-        "table public.orders is removed, with its 1 columns and all its rows",
+        "table public.orders is removed, with its 1 column and all its rows",
         None,
     )
 
