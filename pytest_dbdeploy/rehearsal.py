@@ -22,6 +22,7 @@ from .actions.apply import (
 )
 from .db.sql import query
 from .evidence.observer import Observer
+from .evidence.sequences import States, put_back, sequence_states
 from .evidence.together import NotTogether
 from .evidence.violations import place_of, violations
 from .model import Migration, StatementEvidence, Unit
@@ -119,6 +120,7 @@ class _Run:
         self.written: Counter[str] = Counter()
         self._counted = written_so_far(conn, observer.monitor)
         self._outside: set[Unit] = set()
+        self._sequences: States = {}  # before the unit, where it may be refused
 
     def all(self, step: Step | None) -> str | None:
         """Runs the units; why not all of them, or None."""
@@ -140,8 +142,10 @@ class _Run:
         alone = not unit.transactional and unit not in self._outside
         attempt = replace(unit, transactional=True) if alone else unit
         words = self.observer.words
+        self._sequences = {}
         if alone or not all(_REFUSABLE.isdisjoint(words[ref]) for ref in unit.statements):
             self._count_rows()
+            self._sequences = sequence_states(self.observer.monitor)
         try:
             run_unit(
                 self.conn,
@@ -161,6 +165,7 @@ class _Run:
             if parts is None:
                 self._explain(attempt, failure)
                 return str(failure)
+            put_back(self.observer.monitor, self._sequences)
             self._outside.update(part for part in parts if not part.transactional)
             self.left[:1] = parts
             # The server counts what was rolled back, too.

@@ -198,9 +198,10 @@ class Observer:
         self._at_start = None
 
     def _may_go_together(self, unit: Unit) -> bool:
-        return (
-            self._together and self._small and unit.transactional and unit.statements not in self._one_by_one
+        alone = unit.statements in self._one_by_one or together.may_ask_sequences(
+            unit.statements, self.migrations
         )
+        return self._together and self._small and unit.transactional and not alone
 
     def _run_in_messages(
         self, conn: psycopg.Connection[Any], statements: tuple[StatementRef, ...]

@@ -45,6 +45,19 @@ _MAY_ALTER = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*(?:alter|do)\b", re.IGNORE
 _CLOSES = frozenset({"type", "tablespace", "detach", "truncate"})
 
 
+#: What may ask sequences for numbers, itself or by a trigger.
+_ASKS = re.compile(
+    r"(?:\s|--[^\n]*\n|/\*.*?\*/)*(?:insert|update|delete|merge|select|with|values|do)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def may_ask_sequences(refs: Sequence[StatementRef], migrations: Mapping[str, Migration]) -> bool:
+    """Whether one of the statements may ask a sequence for numbers: no rollback gives them back, and when they were run again, they would get
+    others than on the target."""
+    return any(_ASKS.match(migrations[ref.migration].statements[ref.index].sql) for ref in refs)
+
+
 class NotTogether(Exception):
     """Rolled back; to be run one by one. ``written``: rows that were written in vain, by table."""
 

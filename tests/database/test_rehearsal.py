@@ -57,6 +57,25 @@ def test_a_statement_that_cannot_run_in_a_transaction_is_split_off(run, database
     assert rows(database, "select indisvalid from pg_index where indexrelid = 'i'::regclass") == [(True,)]
 
 
+@pytest.mark.parametrize(
+    "last",
+    [
+        "create index concurrently k_v on k (v)",
+        "alter type e add value 'b'; insert into f values ('b')",
+        "create temporary table n as select * from k; insert into n values (7); update n set id = 8; drop table n",
+    ],
+)
+def test_what_is_run_again_gets_the_numbers_of_the_first_time(database, last):
+    before = """create table k (id serial primary key, v text, of_k int references k); create type e as enum ('a'); create table f (e e)"""
+    found = rehearsed(
+        database, before, f"insert into k (v) values ('a'); insert into k (v, of_k) values ('b', 1); {last}"
+    )
+    assert found.error is None
+    with connect(database, purpose="test") as conn:
+        assert conn.execute("select id, of_k from k order by id").fetchall() == [(1, None), (2, 1)]
+        assert conn.execute("select last_value from k_id_seq").fetchone() == (2,)
+
+
 def test_a_new_enum_value_is_committed_before_its_first_use(run, database):
     found = run(
         "create type e as enum ('a'); create table u (e e); commit;",

@@ -1,0 +1,34 @@
+"""Numbers that sequences gave to what was rolled back: they are put back, so that what is run again gets those that it gets on the target."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+#: Of each sequence, by its oid: last value, and whether it was given.
+States = dict[int, tuple[int, bool]]
+
+_ALL = """
+select c.oid, n.nspname, c.relname
+from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+where c.relkind = 'S' and c.relpersistence <> 't'
+"""
+_ONE = sql.SQL("select {}::oid, last_value, is_called from {}")
+
+
+def sequence_states(monitor: psycopg.Connection[Any]) -> States:
+    """How they stand. Of other sessions' transactions too: no transaction has numbers of its own."""
+    names = monitor.execute(_ALL).fetchall()
+    if not names:
+        return {}
+    each = [_ONE.format(sql.Literal(oid), sql.Identifier(schema, name)) for oid, schema, name in names]
+    return {oid: (last, called) for oid, last, called in monitor.execute(sql.SQL(" union all ").join(each))}
+
+
+def put_back(monitor: psycopg.Connection[Any], states: States) -> None:
+    """Sequences that stand otherwise than they did."""
+    for oid, state in sequence_states(monitor).items():
+        if states.get(oid, state) != state:
+            monitor.execute("select pg_catalog.setval(%s::oid::regclass, %s, %s)", (oid, *states[oid]))
