@@ -57,6 +57,8 @@ _RENAMES = frozenset({"rename", "schema", "execute"})
 _MEETS_US = frozenset(
     {"deallocate", "discard", "pg_prepared_statements", "current_query", "pg_stat_activity"}
 )
+#: Words of statements that make routines.
+_ROUTINES = frozenset({"function", "procedure"})
 #: A transaction can choose no isolation level after these anyhow.
 _TAKES_SNAPSHOT = re.compile(
     r"(alter|create|drop|comment|grant|revoke|insert|update|delete|merge|truncate|select|with|do|refresh|analyze)\b",
@@ -90,6 +92,7 @@ class Observer:
         self._at_start: tuple[Any, ...] | None = None
         self._renamed: list[tuple[int, str, int | None]] = []
         self._together = False
+        self._routines_alter = True
         self._small = True
         self._one_by_one: set[tuple[StatementRef, ...]] = set()
         self._finished: list[tuple[StatementRef, float, str | None, Fields]] = []
@@ -105,8 +108,9 @@ class Observer:
         self._prepare(conn)
 
     def _prepare(self, conn: psycopg.Connection[Any]) -> None:
-        routines = conn.execute(query("evidence_meets_us")).fetchone()
-        if routines == (False,) and all(_MEETS_US.isdisjoint(one) for one in self.words.values()):
+        meet_us, alter = conn.execute(query("evidence_meets_us")).fetchone() or (True, True)
+        self._routines_alter = alter or not all(_ROUTINES.isdisjoint(one) for one in self.words.values())
+        if not meet_us and all(_MEETS_US.isdisjoint(one) for one in self.words.values()):
             prepared = self._reading.replace("{last}", "$1")
             conn.execute(f"prepare dbdeploy_reading (oid) as {prepared}".encode())
             self._reading = "execute dbdeploy_reading ({last})"
@@ -198,10 +202,11 @@ class Observer:
         self._at_start = None
 
     def _may_go_together(self, unit: Unit) -> bool:
-        alone = unit.statements in self._one_by_one or together.may_ask_sequences(
-            unit.statements, self.migrations
+        if not self._together or not self._small or not unit.transactional:
+            return False
+        return unit.statements not in self._one_by_one and not together.numbers_may_differ(
+            unit.statements, self.migrations, self.words, routines=self._routines_alter
         )
-        return self._together and self._small and unit.transactional and not alone
 
     def _run_in_messages(
         self, conn: psycopg.Connection[Any], statements: tuple[StatementRef, ...]

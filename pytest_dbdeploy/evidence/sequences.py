@@ -14,17 +14,24 @@ _ALL = """
 select c.oid, n.nspname, c.relname
 from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 where c.relkind = 'S' and c.relpersistence <> 't'
+  and pg_catalog.has_sequence_privilege(c.oid, 'SELECT') and pg_catalog.has_sequence_privilege(c.oid, 'UPDATE')
 """
+#: In one query, each of which locks its sequences until its end.
+_AT_ONCE = 500
 _ONE = sql.SQL("select {}::oid, last_value, is_called from {}")
 
 
 def sequence_states(monitor: psycopg.Connection[Any]) -> States:
     """How they stand. Of other sessions' transactions too: no transaction has numbers of its own."""
-    names = monitor.execute(_ALL).fetchall()
-    if not names:
-        return {}
-    each = [_ONE.format(sql.Literal(oid), sql.Identifier(schema, name)) for oid, schema, name in names]
-    return {oid: (last, called) for oid, last, called in monitor.execute(sql.SQL(" union all ").join(each))}
+    each = [
+        _ONE.format(sql.Literal(oid), sql.Identifier(schema, name))
+        for oid, schema, name in monitor.execute(_ALL).fetchall()
+    ]
+    found: States = {}
+    for at in range(0, len(each), _AT_ONCE):
+        rows = monitor.execute(sql.SQL(" union all ").join(each[at : at + _AT_ONCE]))
+        found.update({oid: (last, called) for oid, last, called in rows})
+    return found
 
 
 def put_back(monitor: psycopg.Connection[Any], states: States) -> None:

@@ -50,12 +50,33 @@ _ASKS = re.compile(
     r"(?:\s|--[^\n]*\n|/\*.*?\*/)*(?:insert|update|delete|merge|select|with|values|do)\b",
     re.IGNORECASE | re.DOTALL,
 )
+#: Of these nothing has to be asked right after them, where no routine does more than they say.
+_SAYS_ALL = re.compile(
+    r"""(?:\s|--[^\n]*\n|/\*.*?\*/)*
+    (?: insert\b | update\b | delete\b | comment\b | grant\b | create\s+(?:unlogged\s+)?table\b | create\s+(?:unique\s+)?index\b
+      | create\s+(?:sequence|view|type|domain)\b | alter\s+table\b )""",
+    re.IGNORECASE | re.VERBOSE | re.DOTALL,
+)
+_SAYS_MORE = frozenset({"temp", "temporary", "rename", "schema", "execute", "truncate"})
 
 
-def may_ask_sequences(refs: Sequence[StatementRef], migrations: Mapping[str, Migration]) -> bool:
-    """Whether one of the statements may ask a sequence for numbers: no rollback gives them back, and when they were run again, they would get
-    others than on the target."""
-    return any(_ASKS.match(migrations[ref.migration].statements[ref.index].sql) for ref in refs)
+def numbers_may_differ(
+    refs: Sequence[StatementRef],
+    migrations: Mapping[str, Migration],
+    words: Mapping[StatementRef, frozenset[str]],
+    *,
+    routines: bool,
+) -> bool:
+    """Whether the statements may ask sequences for numbers, and may have to be run again: no rollback gives the numbers back, so they would
+    get others than on the target. ``routines``: whether some routine may alter what there is. What fails really fails again in any case."""
+    texts = [migrations[ref.migration].statements[ref.index].sql for ref in refs]
+    if not any(map(_ASKS.match, texts)):
+        return False
+    return (
+        routines
+        or not all(map(_SAYS_ALL.match, texts))
+        or not all(_SAYS_MORE.isdisjoint(words[r]) for r in refs)
+    )
 
 
 class NotTogether(Exception):
