@@ -1,7 +1,8 @@
 """Last words: a small process that says what happened when the session is killed while it works on a target.
 
 A segmentation fault, the kernel's out-of-memory killer or ``kill -9`` leave nobody to say anything, and a person or a CI log
-would see a broken run and no more. This process waits on a pipe from the session, in a session of its own and deaf to signals.
+would see a broken run and no more. This process waits on a pipe from the session, in a session of its own and, from its first
+instruction, deaf to signals.
 When the pipe ends without a good-bye it writes the words to the terminal, with the gate that was running. It ends with the
 session, however that ends, so nobody waits for the output that it shares.
 
@@ -19,6 +20,7 @@ import sys
 from pathlib import Path
 
 _BYE = b"bye"
+_DEAF_TO = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 _open_here: set[int] = set()
 
 
@@ -37,11 +39,13 @@ class LastWords:
     def __init__(self, words: str, running: Path) -> None:
         end, self._pipe = os.pipe()
         _open_here.add(self._pipe)
+        heard = signal.pthread_sigmask(signal.SIG_BLOCK, _DEAF_TO)  # the process keeps it so
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-S", __file__], stdin=end, start_new_session=True
             )
         finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, heard)
             os.close(end)
         self._send(json.dumps({"words": words, "running": str(running)}).encode() + b"\n")
 
@@ -64,8 +68,9 @@ class LastWords:
 
 
 def main() -> None:
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGTTOU):
-        signal.signal(number, signal.SIG_IGN)
+    signal.signal(
+        signal.SIGTTOU, signal.SIG_IGN
+    )  # of a terminal, that those in the background may not write to
     os.chdir("/")
     task, _, bye = sys.stdin.buffer.read().partition(b"\n")
     if not task or bye == _BYE:

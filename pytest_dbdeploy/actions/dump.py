@@ -9,7 +9,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -48,6 +48,10 @@ _HINTS = (
     ),
     (r"permission denied", "Grant the deploying role SELECT on it, or deploy as its owner."),
 )
+
+
+#: Ends the name of a dump until it is whole: what has the name, can be relied on.
+PARTIAL = ".part"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,19 +124,24 @@ def consistent(
 
 
 def write_dump(url: DatabaseUrl, conn: Connection, snapshot: str, wanted: Dump, step: Step | None) -> Backup:
-    """Dumps what ``conn`` sees in ``snapshot``; see ``dump``. A failed dump leaves no file behind."""
+    """Dumps what ``conn`` sees in ``snapshot``; see ``dump``. A failed dump leaves no file behind, a killed one a name with ``PARTIAL``."""
     if wanted.tables is None:
         check_readable(conn, wanted)
-    _create_private(wanted)
+    if wanted.path.exists():
+        raise wanted.error(f"{wanted.path} cannot be created: it is there already")
+    partial = replace(wanted, path=_partial(wanted.path))
+    _remove(partial.path)
+    _create_private(partial)
     started = time.monotonic()
     try:
-        _pg_dump(url, snapshot, wanted, step, started)
-        missing = _missing_relations(conn, wanted) if wanted.tables is None else []
+        _pg_dump(url, snapshot, partial, step, started)
+        missing = _missing_relations(conn, partial) if wanted.tables is None else []
         if missing:
             raise wanted.error(
                 f"the dump of {url.label} lacks {', '.join(missing[:10])}",
                 hint="pg_dump did not say why. Another pg_dump (the server's own version) may know these objects.",
             )
+        partial.path.rename(wanted.path)
         return Backup(
             path=wanted.path,
             format=wanted.format,
@@ -142,8 +151,18 @@ def write_dump(url: DatabaseUrl, conn: Connection, snapshot: str, wanted: Dump, 
             tool_version=wanted.tools.version,
         )
     except BaseException:
+        _remove(partial.path)
         _remove(wanted.path)
         raise
+
+
+def remove_partial(path: Path) -> None:
+    """Removes what a killed dump to ``path`` left."""
+    _remove(_partial(path))
+
+
+def _partial(path: Path) -> Path:
+    return path.with_name(path.name + PARTIAL)
 
 
 def verify(backup: Backup) -> None:

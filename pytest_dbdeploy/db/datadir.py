@@ -164,6 +164,7 @@ def prepare_path(path: Path) -> Path:
             f"{path} is not an absolute path", hint="Resolve it against the project's root folder."
         )
     user = server_user(path / "data")
+    require_open(user, path.parent)  # before anything is made
     try:
         path.mkdir(mode=0o700 if user is None else 0o711, parents=True, exist_ok=True)
         content = {entry.name for entry in path.iterdir()}
@@ -181,7 +182,7 @@ def prepare_path(path: Path) -> Path:
         raise ServerError(
             f"embedded://{path}: the folder {what}", hint="Choose a folder that is empty or not there yet."
         )
-    require_open(user, path)
+    require_open(user, path)  # a strict umask closes what was made
     if not content:
         LockFile(path / "lock").close()
         write_private(path / ".gitignore", "*\n", owner=path.stat())

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import psycopg
 
 from .. import journal
+from ..actions.dump import remove_partial
 from ..actions.restore import CommitUnknown
 from ..adapters import Adapters
 from ..config.load import Settings
@@ -110,6 +112,8 @@ class EarlierFlow(CommonFlow):
         for name in end_leftovers(lock):
             self.workspace.say(LogPhase.ROLLBACK, Level.WARN, f"ended what {self.id} left running: {name}")
         now = self.table.find(lock, self.id)
+        if self.row.backup:
+            remove_partial(Path(self.row.backup))
         self._refuse_older(lock)
         if now is None or now.state is not self.row.state:
             raise LockError(

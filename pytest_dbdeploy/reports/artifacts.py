@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import journal, jsonfile
+from ..actions.dump import PARTIAL
 from ..errors import ConfigError, StateError
 
 _NAME = re.compile(r"deploy-(?P<environment>.+)-(?P<milliseconds>\d{13,})")
@@ -149,12 +150,15 @@ def prune(root: Path, *, keep: int, max_age: float, backups: Path | None = None)
 
 
 def sweep(root: Path) -> None:
-    """Removes the dumps of the clone that sessions left which were killed: users' data must not lie around."""
+    """Removes the dumps of the clone, and half-made ones, that sessions left which were killed: users' data must not lie around."""
     for artifacts in all_artifacts(root):
-        work = artifacts.path(CLONE)
         with contextlib.suppress(OSError):
-            if work.exists() and not journal.is_held(artifacts.path(JOURNAL)):
-                _remove(work)
+            left = [
+                path for path in artifacts.directory.iterdir() if path.name == CLONE or path.suffix == PARTIAL
+            ]
+            if left and not journal.is_held(artifacts.path(JOURNAL)):
+                for path in left:
+                    _remove(path)
 
 
 def _file_name(environment: str) -> str:

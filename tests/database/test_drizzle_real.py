@@ -123,7 +123,7 @@ def project(packages, tmp_path):
     return project
 
 
-@pytest.fixture(params=[15, 18], ids=["postgres15", "postgres18"])
+@pytest.fixture(params=[pytest.param(15, marks=pytest.mark.slow), 18], ids=["postgres15", "postgres18"])
 def server(request):
     return request.getfixturevalue(f"postgres{request.param}")
 

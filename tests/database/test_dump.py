@@ -126,6 +126,27 @@ def test_a_file_that_is_already_there_is_not_overwritten(server: RealServer, dat
     assert (tmp_path / "backup.dump").read_text() == "precious"
 
 
+@pytest.mark.parametrize("format", ["custom", "directory"])
+def test_a_dump_has_its_name_only_when_it_is_whole(server: RealServer, database, tmp_path: Path, format):  # noqa: A002
+    """One that a kill leaves half-made is not taken for whole, and not in the way of the next."""
+    path, seen = tmp_path / "backup.dump", []
+    dump(database, path, tools=tools_for(server.major), format=format)
+    whole = sorted(one.name for one in tmp_path.iterdir())
+    assert whole == ["backup.dump"]
+    path.rename(tmp_path / "backup.dump.part")
+
+    def missing(conn, wanted):
+        seen.extend(one.name for one in tmp_path.iterdir())
+        return []
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pytest_dbdeploy.actions.dump._missing_relations", missing)
+        again = dump(database, path, tools=tools_for(server.major), format=format)
+    assert seen == ["backup.dump.part"]
+    assert [one.name for one in tmp_path.iterdir()] == ["backup.dump"]
+    verify(again)
+
+
 def test_tools_older_than_the_server_are_named_as_the_reason(postgres18: RealServer, tmp_path: Path):
     older = next((tools for tools in find_installations() if tools.major < 18 and tools.has("pg_dump")), None)
     if older is None:

@@ -89,5 +89,6 @@ def test_a_path_that_the_servers_user_cannot_enter_is_refused_by_name(open_folde
         EmbeddedServer.at(closed / "dev").start()
     assert f"cannot enter {closed}" in caught.value.message
     assert f"chmod o+x {closed}" in str(caught.value.hint)
+    assert not list(closed.iterdir())
     closed.chmod(0o711)
     EmbeddedServer.at(closed / "dev").__enter__().stop()

@@ -418,6 +418,7 @@ class Arena:
         assert self._world() == self.world
         until(lambda: not self._files(), what=self._files)
         assert not list(self.project.artifacts.glob("*/clone")), "the clone's dump"
+        assert not list(self.project.artifacts.glob("*/*.part")), "dumps by half"
 
     def _files(self):
         """Temporary ones, pytest's own aside."""

@@ -6,13 +6,13 @@ GATE = "def test_it(dbdeploy_sandbox):\n    assert dbdeploy_sandbox.after.scalar
 POST_GATE = "def test_it(dbdeploy_target):\n    assert {}\n"
 
 
-def test_a_first_deployment_to_an_empty_target_is_kept_and_a_second_has_nothing_to_do(any_project):
-    any_project.write("gates/sandbox/test_users.py", GATE)
-    first = any_project.deploy()
+def test_a_first_deployment_to_an_empty_target_is_kept_and_a_second_has_nothing_to_do(each_project):
+    each_project.write("gates/sandbox/test_users.py", GATE)
+    first = each_project.deploy()
     assert (first.status, first.report["outcome"]) == (0, "deployed")
-    assert any_project.sql("select count(*) from users") == [(100,)]
-    assert any_project.sql("select id, state from dbdeploy.deployments") == [(first.id, "kept")]
-    second = any_project.deploy()
+    assert each_project.sql("select count(*) from users") == [(100,)]
+    assert each_project.sql("select id, state from dbdeploy.deployments") == [(first.id, "kept")]
+    second = each_project.deploy()
     assert (second.status, second.report["outcome"]) == (0, "nothing_to_deploy")
 
 

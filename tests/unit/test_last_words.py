@@ -42,6 +42,12 @@ def test_a_killed_process_has_its_last_words(tmp_path):
     ]
 
 
+def test_they_are_said_whatever_signals_come_before_the_process_has_started(tmp_path):
+    end = "import signal\nfor n in (2, 15, 1, 3): os.kill(words._process.pid, n)\nos.kill(os.getpid(), 9)"
+    assert said(tmp_path, end).strip().splitlines()[-1] == "it is unfinished"
+    assert "Traceback" not in said(tmp_path, end)
+
+
 def test_they_are_said_while_a_forked_child_lives_on(tmp_path):
     """The test's end of a pipe that the child reads says when it may end."""
     end = "if os.fork():\n    os._exit(1)\nos.close(2)\nos.close(1)\nos.read(0, 1)"

@@ -12,7 +12,7 @@ from pytest_dbdeploy import jsonfile
 from pytest_dbdeploy.errors import ConfigError
 from pytest_dbdeploy.journal import Journal
 from pytest_dbdeploy.model import Mode
-from pytest_dbdeploy.reports.artifacts import Artifacts, all_artifacts, prune
+from pytest_dbdeploy.reports.artifacts import Artifacts, all_artifacts, prune, sweep
 from pytest_dbdeploy.secret import redactor
 
 DAY = 86400.0
@@ -47,6 +47,20 @@ def test_the_folder_is_named_after_environment_and_time_and_private(root):
     assert artifacts.directory == root / artifacts.deployment_id
     assert stat.S_IMODE(artifacts.directory.stat().st_mode) == 0o700
     assert (root / ".gitignore").read_text() == "*\n"
+
+
+def test_what_a_killed_session_left_of_users_data_is_swept_but_no_whole_dump(root):
+    folder = root / made(root, "dev", 60, backup=True, finished=False)
+    alive = root / made(root, "dev", 30, finished=False)
+    for one in (folder, alive):
+        (one / "clone").mkdir()
+        (one / "clone/clone.dump").write_text("rows")
+        (one / "failed.dump.part").write_text("rows")
+    living = Journal(alive / "journal.jsonl")
+    sweep(root)
+    assert sorted(path.name for path in folder.iterdir()) == ["backup.dump", "journal.jsonl"]
+    assert sorted(path.name for path in alive.iterdir()) == ["clone", "failed.dump.part", "journal.jsonl"]
+    living.close()
 
 
 def test_two_sessions_in_one_millisecond_get_two_folders(root, monkeypatch):
