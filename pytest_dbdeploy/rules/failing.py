@@ -9,7 +9,6 @@ from dataclasses import replace
 from ..model import Fact, Facts, Finding, StatementEvidence
 from .base import Check, Responsible, Seen, found, names, place_of
 
-
 _OF_ONE = {"do": "does", "have": "has", "refer": "refers", "violate": "violates"}
 
 
