@@ -35,7 +35,9 @@ def message(evidence):
         of = f" of {found.relation}" if found else ""
         keys = f": {'; '.join(found.keys)}" if found and found.keys else ""
         more = "; ..." if keys and len(found.keys) < error.violating_rows else ""
-        text.append(f"{error.violating_rows:,} rows{of} violate it{keys}{more}")
+        one = error.violating_rows == 1
+        rows = f"1 row{of} violates" if one else f"{error.violating_rows:,} rows{of} violate"
+        text.append(f"{rows} it{keys}{more}")
     text += [f"in migration {evidence.migration}:", *(f"    {line}" for line in shown)]
     text.append(
         "Nothing was deployed. Correct the migration (it was applied nowhere but on the clone), or the rows that it meets."

@@ -9,7 +9,7 @@ from pathlib import Path
 from ..errors import LaterError
 from ..invocation import Action, Sourced
 from ..model import Mode, Severity
-from ..options import DEFAULT_CONFIG, ENV
+from ..options import DEFAULT_CONFIG, ENV, RESUME, ROLLBACK
 from ..secret import Secret, redactor
 from .alerting import alert_settings, silent_channels
 from .environments import Environments, refuse_read_only, used_environments
@@ -103,7 +103,9 @@ def load_settings(
     read = read_configuration(rootdir, config_file, environ, used)
     content = read.content
     environments = Environments(read)
-    environment = environments.take(action.environment, ENV.flag) if action.environment else None
+    by_id = action.deployment not in (None, "last")  # which names its environment
+    option = {Mode.ROLLBACK: ROLLBACK.flag, Mode.RESUME: RESUME.flag}.get(action.mode) if by_id else None
+    environment = environments.take(action.environment, option or ENV.flag) if action.environment else None
     if environment is not None:
         refuse_read_only(
             environment, action.mode, read.source(("environments", environment.name, "read_only"))

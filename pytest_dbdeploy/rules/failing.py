@@ -9,6 +9,8 @@ from dataclasses import replace
 from ..model import Fact, Facts, Finding, StatementEvidence
 from .base import Check, Responsible, Seen, found, names, place_of
 
+_OF_ONE = {"do": "does", "have": "has", "refer": "refers", "violate": "violates"}
+
 
 def check_of_errors(rule: str, sqlstates: frozenset[str], what: str, advice: str) -> Check:
     """A rule that finds statements that failed with one of ``sqlstates``."""
@@ -43,6 +45,9 @@ def error_message(evidence: StatementEvidence, what: str) -> str:
     if violation.keys:
         more = "; ..." if error.violating_rows > len(violation.keys) else ""
         keys = f" ({'; '.join(violation.keys)}{more})"
+    if error.violating_rows == 1:
+        verb, _, rest = what.partition(" ")
+        return f"1 row of {violation.relation} {_OF_ONE[verb]} {rest}{keys}: {error.message}"
     return f"{error.violating_rows:,} rows of {violation.relation} {what}{keys}: {error.message}"
 
 

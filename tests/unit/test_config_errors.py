@@ -17,14 +17,23 @@ URL = "postgres://app:hunter22@db.example/shop"
 def refused(tmp_path):
     """Loads, expects a ConfigError without the password, and gives its text."""
 
-    def run(yaml=None, environ=None, *, mode=Mode.DEPLOY, environment="dev", compare=(), kind=ConfigError):
+    def run(
+        yaml=None,
+        environ=None,
+        *,
+        mode=Mode.DEPLOY,
+        environment="dev",
+        compare=(),
+        kind=ConfigError,
+        deployment=None,
+    ):
         if yaml is not None:
             path = tmp_path / "dbdeploy.yaml"
             path.write_bytes(yaml) if isinstance(yaml, bytes) else path.write_text(yaml)
         with pytest.raises(kind) as caught:
             load_settings(
                 tmp_path,
-                Action(mode, None if compare else environment, compare),
+                Action(mode, None if compare else environment, compare, deployment),
                 config_file=Sourced(None, "default"),
                 artifacts=Sourced(tmp_path / ".deployments", "default"),
                 keep_sandbox=False,
@@ -232,6 +241,9 @@ def test_an_unknown_environment_lists_the_known_ones_and_how_one_comes_to_exist(
     assert "Known environments: none." in refused("", {})
     assert '--dbdeploy-compare: unknown environment "nil"' in refused(
         "", mode=Mode.COMPARE, compare=("dev", "nil")
+    )
+    assert '--dbdeploy-rollback: unknown environment "nil"' in refused(
+        "", mode=Mode.ROLLBACK, environment="nil", deployment="deploy-nil-1764000000000"
     )
 
 

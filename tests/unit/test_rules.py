@@ -23,6 +23,7 @@ from pytest_dbdeploy.model import (
     StatementEvidence,
     TouchedObject,
     Traffic,
+    Violation,
 )
 from pytest_dbdeploy.rules import (
     RULES,
@@ -221,6 +222,18 @@ def test_nobody_is_told_to_acknowledge_what_the_server_refuses():
     (finding,) = evaluate("column-type-incompatible", [], [failed])
     assert "acknowledge" not in finding.hint
     assert "docs/rules/column-type-incompatible.md" in finding.hint
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"), [(1, "1 row of public.users does not fit"), (2, "2 rows of public.users do not fit")]
+)
+def test_one_row_at_fault_is_one(rows, told):
+    error = StatementError("22003", "numeric field overflow", violating_rows=rows)
+    failed = ran(
+        "ALTER TABLE users ALTER score TYPE smallint", error=error, violation=Violation("public.users")
+    )
+    (finding,) = evaluate("column-type-incompatible", [], [failed])
+    assert finding.message.startswith(told)
 
 
 MENTIONS = ran("CREATE FUNCTION f() RETURNS int AS 'SELECT phone FROM users'", line=9, tag="CREATE FUNCTION")
