@@ -13,8 +13,9 @@ States = dict[int, tuple[int, bool]]
 _ALL = """
 select c.oid, n.nspname, c.relname
 from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-where c.relkind = 'S' and c.relpersistence <> 't'
-  and pg_catalog.has_sequence_privilege(c.oid, 'SELECT') and pg_catalog.has_sequence_privilege(c.oid, 'UPDATE')
+where c.relpersistence <> 't' and case when c.relkind = 'S'
+    then pg_catalog.has_sequence_privilege(c.oid, 'SELECT') and pg_catalog.has_sequence_privilege(c.oid, 'UPDATE')
+    else false end  -- in this order: of what is no sequence, the privilege is an error
 """
 #: In one query, each of which locks its sequences until its end.
 _AT_ONCE = 500

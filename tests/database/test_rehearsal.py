@@ -6,9 +6,11 @@ from pytest_dbdeploy.actions.apply import StatementFailed, run_unit, run_unit_wi
 from pytest_dbdeploy.db.connect import connect
 from pytest_dbdeploy.db.splitter import split
 from pytest_dbdeploy.evidence.gathering import Gathering
+from pytest_dbdeploy.evidence.sequences import put_back, sequence_states
 from pytest_dbdeploy.model import Migration
 from pytest_dbdeploy.units import initial_units
 from tests.observing import Recorder, rehearsed
+from tests.servers import execute, fetch
 
 
 @pytest.fixture
@@ -74,6 +76,24 @@ def test_what_is_run_again_gets_the_numbers_of_the_first_time(database, last):
     with connect(database, purpose="test") as conn:
         assert conn.execute("select id, of_k from k order by id").fetchall() == [(1, None), (2, 1)]
         assert conn.execute("select last_value from k_id_seq").fetchone() == (2,)
+
+
+def test_sequences_that_the_role_may_not_set_are_left_alone_and_more_than_one_query_can_hold_are_put_back(
+    server,
+):
+    theirs = server.fresh_database()
+    execute(theirs, "create sequence others")
+    url = server.owner_database().with_dbname(theirs.dbname)
+    execute(theirs, f'create schema own authorization "{url.user}"')
+    each = "do $$ begin for i in 1..600 loop execute format('create sequence own.s%s', i); end loop; end $$"
+    execute(url, each)
+    with connect(url, purpose="test", autocommit=True) as conn:
+        before = sequence_states(conn)
+        conn.execute("select nextval('own.s1'), nextval('own.s600'), nextval('own.s600')")
+        put_back(conn, before)
+        assert sequence_states(conn) == before
+    assert len(before) == 600
+    assert fetch(url, "select nextval('own.s600')") == [(1,)]
 
 
 def test_a_new_enum_value_is_committed_before_its_first_use(run, database):
