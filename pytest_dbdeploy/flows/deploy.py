@@ -154,7 +154,6 @@ class DeployFlow(EndingFlow):
         why = f"was given an approval for another plan ({given[:12]})" if given else "needs an approval"
         changed = approval.what_changed(plan, given, self.settings.artifacts) if given else []
         self.record.decision = Decision(Verdict.INCOMPLETE, (Reason("approval-missing", f"the plan {why}"),))
-        self.record.next_commands.append(f"to approve exactly this plan:\n  {terminal.approve_command(plan)}")
         self._end(Outcome.ABORTED, ExitStatus.USAGE_ERROR)
         protected = "is protected and " if self.environment.protected else ""
         head = f"environment {plan.environment} {protected}{why}; nothing was touched"

@@ -181,12 +181,11 @@ def plan_text(plan: Plan) -> str:
     if other:
         lines.append(_entry("", "; ".join(other)))
     lines.append(_entry("hash", plan.hash))
-    lines += ["", "To approve exactly this plan:", f"  {approve_command(plan)}"]
+    lines += ["", "To approve exactly this plan:", f"  {_approve(plan)}"]
     return redact_text("\n".join(lines))
 
 
-def approve_command(plan: Plan) -> str:
-    """What approves exactly this plan."""
+def _approve(plan: Plan) -> str:
     return f"pytest --dbdeploy-env={plan.environment} --dbdeploy-approve={plan.hash}"
 
 
@@ -323,7 +322,7 @@ def next_commands(record: RunRecord) -> list[str]:
         case Outcome.DEPLOYED, _:
             return [f"to undo it:\n  {back}"]
         case Outcome.DRY_RUN, _:
-            command = approve_command(record.plan) if record.protected and record.plan else deploy
+            command = _approve(record.plan) if record.protected and record.plan else deploy
             return [f"to deploy it:\n  {command}"]
         case Outcome.ROLLBACK_FAILED, _:
             return [f"once the reason is gone:\n  {back}"]

@@ -101,9 +101,6 @@ def test_the_plan_is_the_same_on_another_machine(committed, tmp_path):
     wrong = committed.deploy("--dbdeploy-approve=" + "0" * 64)
     assert wrong.status == 4
     assert "What counts: environment, schema and migration history" in " ".join(wrong.output.split())
-    assert wrong.report["nextCommands"] == [
-        f"to approve exactly this plan:\n  pytest --dbdeploy-env=dev --dbdeploy-approve={digest}"
-    ]
 
 
 def test_a_wrong_approval_is_refused_where_none_is_needed_too(committed):
