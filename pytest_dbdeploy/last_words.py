@@ -68,9 +68,7 @@ class LastWords:
 
 
 def main() -> None:
-    signal.signal(
-        signal.SIGTTOU, signal.SIG_IGN
-    )  # of a terminal, that those in the background may not write to
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # a terminal may refuse those in the background
     os.chdir("/")
     task, _, bye = sys.stdin.buffer.read().partition(b"\n")
     if not task or bye == _BYE:

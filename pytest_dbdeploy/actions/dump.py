@@ -8,7 +8,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -157,8 +157,9 @@ def write_dump(url: DatabaseUrl, conn: Connection, snapshot: str, wanted: Dump, 
 
 
 def remove_partial(path: Path) -> None:
-    """Removes what a killed dump to ``path`` left."""
-    _remove(_partial(path))
+    """Removes what a killed dump to ``path`` left; nothing where that is another machine's, and cannot be looked at here."""
+    with suppress(OSError):
+        _remove(_partial(path))
 
 
 def _partial(path: Path) -> Path:

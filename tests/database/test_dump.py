@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_dbdeploy.actions.dump import Dump, consistent, dump, verify, write_dump
+from pytest_dbdeploy.actions.dump import Dump, consistent, dump, remove_partial, verify, write_dump
 from pytest_dbdeploy.actions.toc import listing, parse
 from pytest_dbdeploy.db.tools import find_installations, tools_for
 from pytest_dbdeploy.db.url import DatabaseUrl
@@ -145,6 +145,15 @@ def test_a_dump_has_its_name_only_when_it_is_whole(server: RealServer, database,
     assert seen == ["backup.dump.part"]
     assert [one.name for one in tmp_path.iterdir()] == ["backup.dump"]
     verify(again)
+
+
+def test_what_a_killed_dump_left_is_removed_where_it_can_be_looked_at(tmp_path: Path):
+    left = tmp_path / "backup.dump.part"
+    left.write_text("half")
+    remove_partial(tmp_path / "backup.dump")
+    assert not left.exists()
+    left.write_text("a file where another machine has a folder")
+    remove_partial(left / "backup.dump")
 
 
 def test_tools_older_than_the_server_are_named_as_the_reason(postgres18: RealServer, tmp_path: Path):
