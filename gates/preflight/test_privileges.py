@@ -41,14 +41,15 @@ def test_state_can_be_written(target, dbdeploy_target, _dbdeploy_checks):
         [schema],
     )[0]
     if not row["usage"] or not (row["writable"] if row["exists"] else row["create"]):
+        grants = [f'GRANT USAGE, CREATE ON SCHEMA "{schema}" TO "{target.user}";']
+        if row["exists"]:
+            grants = [
+                f'GRANT USAGE ON SCHEMA "{schema}" TO "{target.user}";',
+                f'GRANT SELECT, INSERT, UPDATE ON "{schema}".deployments TO "{target.user}";',
+            ]
         pytest.fail(
             f"role {target.user} may not write to {schema}.deployments, where the deployment's state is kept\n"
-            f'grant it: GRANT USAGE{"" if row["exists"] else ", CREATE"} ON SCHEMA "{schema}" TO "{target.user}";'
-            + (
-                f' GRANT SELECT, INSERT, UPDATE ON "{schema}".deployments TO "{target.user}";'
-                if row["exists"]
-                else ""
-            ),
+            f"grant it: {' '.join(grants)}",
             pytrace=False,
         )
     lacking = [name for name in COLUMNS if name not in row["columns"]]

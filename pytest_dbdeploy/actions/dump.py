@@ -48,8 +48,6 @@ _HINTS = (
     ),
     (r"permission denied", "Grant the deploying role SELECT on it, or deploy as its owner."),
 )
-
-
 #: Ends the name of a dump until it is whole: what has the name, can be relied on.
 PARTIAL = ".part"
 

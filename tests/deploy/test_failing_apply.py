@@ -1,11 +1,13 @@
 """Migrations that pass the rehearsal and fail on the target: rolled back by the server, or restored; and locks that are not to be had."""
 
+import re
 import threading
 
 import pytest
 
 from pytest_dbdeploy.db.connect import connect
 from pytest_dbdeploy.db.deployment_lock import LOCK_KEY
+from tests.servers import execute
 
 from .test_killed import whole
 
@@ -338,3 +340,19 @@ def test_a_role_that_may_not_create_the_state_schema_is_told_so_by_a_gate(make_p
     message = result.gate("test_state_can_be_written")["message"]
     assert f"role {role.user} may not create the schema dbdeploy" in message
     assert "GRANT CREATE ON DATABASE" in message
+
+
+def test_a_role_that_may_not_write_the_state_is_told_what_to_grant(deployed, postgres17):
+    deployed.migration("0002_phone", "alter table users add phone text;")
+    owner = f'"{deployed.url.user}"'
+    admin = postgres17.url.with_dbname(deployed.url.dbname)
+    execute(admin, "alter table dbdeploy.deployments owner to current_user")
+    execute(
+        admin,
+        f"revoke all on dbdeploy.deployments from {owner}; grant select on dbdeploy.deployments to {owner}",
+    )
+    result = deployed.deploy()
+    assert result.status == 10
+    (grants,) = re.findall(r"grant it: (.+)", result.gate("test_state_can_be_written")["message"])
+    execute(admin, grants)
+    assert deployed.deploy("--dbdeploy-dry-run").gate("test_state_can_be_written")["outcome"] == "passed"

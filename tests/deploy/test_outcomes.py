@@ -6,6 +6,7 @@ import pytest
 
 from tests.standins import Slack, Webhook, serving
 
+NO_AUTOMATIC_ROLLBACK = "environments: {dev: {}}\nrollback: {auto: false}\n"
 ADD_PHONE = "alter table users add column phone text; update users set name = upper(name);"
 FAILS = "def test_it():\n    assert False, 'no'\n"
 
@@ -101,7 +102,7 @@ def test_where_no_automatic_rollback_is_wanted_a_failed_deployment_stands_is_12_
     slack, webhook = Slack("/services/of-the-team"), Webhook("s3cret-that-signs")
     deployed.migration("0002_phone", ADD_PHONE)
     deployed.write("gates/postdeploy/test_it.py", FAILS)
-    deployed.write("dbdeploy.yaml", "environments: {dev: {}}\nrollback: {auto: false}\n")
+    deployed.write("dbdeploy.yaml", NO_AUTOMATIC_ROLLBACK)
     with serving(slack) as of_slack, serving(webhook) as hook:
         stands = deployed.deploy(
             SLACK_WEBHOOK_URL=of_slack + slack.path,
@@ -127,7 +128,7 @@ def test_what_stands_as_no_automatic_rollback_is_wanted_can_be_verified_again_an
         "gates/postdeploy/test_it.py",
         "from pathlib import Path\ndef test_it():\n    assert Path('mended').exists()\n",
     )
-    deployed.write("dbdeploy.yaml", "environments: {dev: {}}\nrollback: {auto: false}\n")
+    deployed.write("dbdeploy.yaml", NO_AUTOMATIC_ROLLBACK)
     stands = deployed.deploy()
     assert stands.ended == (12, "rollback_failed")
     again = deployed.run(f"--dbdeploy-resume={stands.id}")
